@@ -1,0 +1,1 @@
+# deps, demo, check, install and the lanes. Included by the Makefile.

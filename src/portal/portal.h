@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * portal - the local tenant's inside: what its files share.
+ *
+ *   brandsync-portal.c  main, command line (start, register)
+ *   server.c            two libmicrohttpd daemons: TLS (IMS, importer, replication test) and the plain loopback page
+ *   authority.c         own CA and server certificate (OpenSSL), made once below DIR/tls
+ *   credential.c        registered credentials (DIR/credentials.json): client id, secret, certificate, organization, scopes
+ *   ims.c               /ims/exchange/jwt, /ims/token/v3; issues and checks bearer tokens
+ *   importer.c          distribution importer: ADD, TEST, DELETE bodies and their replies (protocol.md 4.5, 11)
+ *   unzip.c             a zip read as a stream of local entries, as Java's ZipInputStream does
+ *   vault.c             filter.xml and .content.xml of a FileVault package -> what to import
+ *   store.c             the tenant's content: files on disk, nodes in memory, a redo log that survives kill -9
+ *   journal.c           JSON lines of all that was received; counters for /stats
+ *   page.c              the page one browses
+ *
+ * Threads: libmicrohttpd's, one per connection. Each struct below says by which mutex it is guarded.
+ */
+#ifndef BRANDSYNC_PORTAL_H
+#define BRANDSYNC_PORTAL_H
+
+#include "base.h"
+
+/* --- store: the repository below /content, guarded by its own mutex ------------------------------- */
+
+enum node_kind { NODE_FOLDER, NODE_ASSET, NODE_OTHER };
+
+/* Properties carry their path relative to the node: "jcr:content/jcr:title", "jcr:content/metadata/dc:format",
+ * "jcr:content/publicFolder". Values are text; arrays are "[a,b]" as in DocView, types are dropped except "{Boolean}true" -> "true". */
+struct property {
+    char *name, *value;
+};
+struct node {
+    char *path; /* repository path, UTF-8: /content/dam/mac/acme/campaigns/a.jpg */
+    enum node_kind kind;
+    struct property *property;
+    size_t properties;
+    int64_t bytes;     /* of the original; -1: none */
+    char sha256[65];   /* of the original as stored */
+    int64_t arrived_ms;
+    int64_t request;   /* the journal's number of the request that brought it */
+};
+void node_release(struct node *n);
+const char *node_property(const struct node *n, const char *name); /* NULL: not there */
+
+struct store;
+
+/* DIR/content/... holds the originals as files under their repository path (so that `diff -r` and `cp` work on them),
+ * DIR/nodes.log the properties and the redo records, DIR/tmp what is being received. `root` is the tenant's root,
+ * e.g. /content/dam/mac/acme; it and its parents always exist and cannot be deleted. */
+struct store *store_open(const char *dir, const char *root, struct err *e) MUST_CHECK;
+void store_close(struct store *s);
+const char *store_root(const struct store *s);
+
+/* One atomic step: after a kill -9 at any moment either all of it is there or nothing. */
+struct store_put {
+    char *path;
+    enum node_kind kind;
+    struct property *property;
+    size_t properties;
+    bool keeps_properties; /* update mode: properties not named stay */
+    char *spooled;         /* file in DIR/tmp that becomes the original; NULL: none, an original that is there stays */
+    int64_t bytes;
+    char sha256[65];
+};
+struct store_change {
+    struct store_put *put;
+    size_t puts;
+    char **remove; /* subtrees, removed before the puts */
+    size_t removes;
+    int64_t request;
+};
+bool store_apply(struct store *s, struct store_change *change, struct err *e) MUST_CHECK; /* takes the spooled files */
+void store_change_release(struct store_change *change);                                   /* unlinks spooled files not taken */
+
+bool store_get(struct store *s, const char *path, struct node *copy);     /* false: no such node */
+bool store_has(struct store *s, const char *path);
+/* Copies of the children of `path` (or of all below it), names in byte order. Free each, then the array. */
+struct node *store_list(struct store *s, const char *path, bool is_deep, size_t *count);
+int store_original(struct store *s, const char *path);                    /* descriptor for reading, -1: none */
+int store_spool(struct store *s, char **path_out, struct err *e);         /* a new file in DIR/tmp */
+/* Public or not, and the folder that decided: the nearest folder at or above `path` with the public property.
+ * `by` is NULL when none says anything (then: not public). */
+bool store_is_public(struct store *s, const char *path, char **by);
+
+/* --- unzip: push the body in as it arrives; entries come out in order ------------------------------- */
+
+struct unzip_handler {
+    /* A new entry; return false (with e) to stop. Directory entries (name ends in '/') have no data. */
+    bool (*entry)(void *arg, const char *name, int64_t declared_bytes /* -1: not said */, struct err *e);
+    bool (*data)(void *arg, const void *data, size_t len, struct err *e);
+    bool (*end)(void *arg, int64_t bytes, struct err *e); /* size and CRC were right */
+};
+struct unzip;
+struct unzip *unzip_new(const struct unzip_handler *handler, void *arg);
+bool unzip_push(struct unzip *z, const void *data, size_t len, struct err *e) MUST_CHECK;
+/* The body is over: true only when the central directory and its end record were seen and count the same entries. */
+bool unzip_finish(struct unzip *z, struct err *e) MUST_CHECK;
+void unzip_free(struct unzip *z);
+
+/* --- vault: a package being received, and what it would do ------------------------------------------ */
+
+struct vault;
+struct vault *vault_new(struct store *s);
+bool vault_push(struct vault *v, const void *data, size_t len, struct err *e) MUST_CHECK;
+/* All was received: works out the change as FileVault's importer would, with filters in replace semantics, and applies it.
+ * `names` (may be NULL) receives the paths put and removed, one a line, for the journal. */
+bool vault_import(struct vault *v, int64_t request, struct buf *names, struct err *e) MUST_CHECK;
+void vault_free(struct vault *v);
+
+/* --- journal and counters: own mutex ------------------------------------------------------------------ */
+
+struct journal;
+struct journal *journal_open(const char *file, struct err *e) MUST_CHECK;
+int64_t journal_next_request(struct journal *j);
+/* Appends one JSON line: time, request, listener, method, path, status, bytes, ms, kind (token, add, delete, test,
+ * replication-test, other), client_id, detail (text or NULL), assets (names separated by '\n', or NULL). Never a token or secret. */
+struct journal_line {
+    int64_t request, bytes, ms;
+    int status;
+    const char *method, *path, *kind, *client_id, *detail, *assets;
+};
+void journal_write(struct journal *j, const struct journal_line *line);
+/* {"requests":N,"tokens":N,"packages":N,"assets":N,"folders":N,"deletes":N,"tests":N,"refused":N,"bytes":N,"status":{"200":N,...}} */
+char *journal_stats(struct journal *j);
+void journal_close(struct journal *j);
+
+/* --- ims: credentials and tokens, own mutex ------------------------------------------------------------ */
+
+struct ims;
+struct ims *ims_open(const char *dir, int64_t token_life_ms, struct err *e) MUST_CHECK; /* reads DIR/credentials.json, again when it changes */
+/* `authority` is the Host the request named, e.g. "127.0.0.1:38443": aud and metascope claims are checked against https://authority.
+ * Fields are the decoded form fields, NULL where missing. Fills the JSON reply, returns the HTTP status; `client_id` may be
+ * recorded in the journal. */
+int ims_exchange_jwt(struct ims *i, const char *authority, const char *client_id, const char *client_secret, const char *jwt, struct buf *reply);
+int ims_token(struct ims *i, const char *grant, const char *client_id, const char *client_secret, const char *scope, struct buf *reply);
+/* The Authorization header's value as received. false: missing, unknown or expired -> 401. client_id_out (may be NULL) is the caller's. */
+bool ims_allows(struct ims *i, const char *authorization, char **client_id_out);
+void ims_close(struct ims *i);
+
+/* --- importer: one request, fed by the server -------------------------------------------------------- */
+
+struct importer; /* store + journal */
+struct import;   /* one request under way */
+struct importer *importer_new(struct store *s);
+/* digest: the Digest header or NULL. content_length: -1 when not sent (chunked). */
+struct import *import_begin(struct importer *im, int64_t request, int64_t content_length, const char *digest);
+/* Never fails: what is wrong is remembered, the rest of the body is drained. */
+void import_push(struct import *i, const void *data, size_t len);
+/* Returns the HTTP status and the JSON reply; `kind` and `assets` are for the journal. Frees nothing. */
+int import_finish(struct import *i, struct buf *reply, const char **kind, struct buf *assets, struct buf *detail);
+void import_free(struct import *i);
+void importer_free(struct importer *im);
+
+/* --- page: GETs of the plain listener ------------------------------------------------------------------ */
+
+struct page_request {
+    const char *path;   /* decoded */
+    bool as_guest;      /* ?as=guest */
+    const char *search; /* ?q= or NULL */
+};
+struct page_reply {
+    int status;
+    const char *type; /* Content-Type */
+    struct buf body;  /* used when fd is -1 */
+    int fd;           /* the original's bytes; -1: none */
+    int64_t bytes;
+};
+void page_answer(struct store *s, struct journal *j, const struct page_request *request, struct page_reply *reply);
+
+#endif
