@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets alloca asctime ctime gmtime localtime
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets asctime ctime gmtime localtime
 #pragma GCC poison atoi atol atoll atof
 
 #endif

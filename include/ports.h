@@ -10,6 +10,8 @@
 #include "base.h"
 #include "types.h"
 
+#include <stdatomic.h>
+
 /* --- clock: any thread --------------------------------------------------------------------------------- */
 
 struct clock {
@@ -90,7 +92,7 @@ struct http_reply {
 /* true: a whole reply arrived, whatever its status. false: ERR_TENANT (DNS, connect, TLS, time-out, cut reply; cause
  * CAUSE_TENANT_UNREACHABLE or CAUSE_TENANT_TLS), ERR_CANCELLED, or the error of read_body. */
 struct http {
-    void *(*open)(void *arg, const struct http_opts *opts, const bool *cancel); /* a client; *cancel true ends its request soon */
+    void *(*open)(void *arg, const struct http_opts *opts, const atomic_bool *cancel); /* a client; *cancel true ends its request within a second */
     bool (*perform)(void *client, const struct http_request *request, struct http_reply *reply, struct err *e);
     void (*close)(void *client);
     void *arg;

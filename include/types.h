@@ -10,6 +10,9 @@
 
 #include "base.h"
 
+/* FileVault's importer counts a file in 32 bits: a larger one would arrive cut or empty and be answered 200 (premises.md 1). */
+#define DISTRIBUTION_MAX_BYTES INT64_C(2147483647)
+
 /* --- a file or directory as it was looked at --------------------------------------------------------- */
 
 struct seen {
