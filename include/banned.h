@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets asctime ctime gmtime localtime
+/* Macros of the C library, by compiler and version. */
+#undef alloca
+#undef sprintf
+#undef vsprintf
+#undef strncpy
+#undef strncat
+#undef strcpy
+#undef strcat
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets alloca asctime ctime gmtime localtime
 #pragma GCC poison atoi atol atoll atof
 
 #endif
