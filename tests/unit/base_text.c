@@ -162,8 +162,8 @@ static void quoting_for_terminals(void **state)
 /* Pieces that hurt, and plain bytes of every value between them. */
 static const char *const pieces[] = {
     "\x1b]0;x\x07", "\x1b[2J", "\r\n", "\n", "\t", "'", "\"", "\\", "\\n", "$", "`", "!", " ", "$(id)",
-    "\xc2\x9b", "\xc2\x85", "\xe2\x80\xae", "\xe2\x81\xa7", "\xd8\x9c", "\xe2\x80\xa9", "\xff\xfe", "\xed\xa0\x80", "\xc0\xaf",
-    "\xf0\x9f\x98\x80", "\xc3\xbc", "\xe2\x82", "abc", "x/y", "=", "...", "''", "$'",
+    "\xc2\x9b", "\xc2\x85", "\xe2\x80\xae", "\xe2\x81\xa7", "\xd8\x9c", "\xe2\x80\xa9", "\xff\xfe", "\xed\xa0\x80",
+    "\xc0\xaf", "\xf0\x9f\x98\x80", "\xc3\xbc", "\xe2\x82", "abc", "x/y", "=", "...", "''", "$'",
 };
 
 static void make_name(uint64_t *seed, char *out, size_t size)
