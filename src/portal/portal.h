@@ -3,16 +3,16 @@
  * portal - the local tenant's inside: what its files share.
  *
  *   brandsync-portal.c  main, command line (start, register)
- *   server.c            two libmicrohttpd daemons: TLS (IMS, importer, replication test) and the plain loopback page
+ *   server.c, call.c    two libmicrohttpd daemons: TLS (IMS, importer, replication test) and the plain loopback page
  *   authority.c         own CA and server certificate (OpenSSL), made once below DIR/tls
- *   credential.c        registered credentials (DIR/credentials.json): client id, secret, certificate, organization, scopes
+ *   credential.c        registered credentials (DIR/credentials.json): client id, secrets, certificates, organization, scopes
  *   ims.c               /ims/exchange/jwt, /ims/token/v3; issues and checks bearer tokens
  *   importer.c          distribution importer: ADD, TEST, DELETE bodies and their replies (protocol.md 4.5, 11)
  *   unzip.c             a zip read as a stream of local entries, as Java's ZipInputStream does
  *   vault.c             filter.xml and .content.xml of a FileVault package -> what to import
  *   store.c             the tenant's content: files on disk, nodes in memory, a redo log that survives kill -9
  *   journal.c           JSON lines of all that was received; counters for /stats
- *   page.c              the page one browses
+ *   page.c, page_css.c  the page one browses
  *
  * Threads: libmicrohttpd's, one per connection. Each struct below says by which mutex it is guarded.
  */
