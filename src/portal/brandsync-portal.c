@@ -3,13 +3,11 @@
 #include "portal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -231,7 +229,8 @@ static bool check_options(struct portal *p, const struct options *o, struct err 
     p->opts = (struct server_opts){.listen = o->listen ? o->listen : "127.0.0.1",
                                    .importer_path = o->importer_path ? o->importer_path
                                                                      : "/libs/sling/distribution/services/importers/default",
-                                   .may_move = true,
+                                   .port_moves = !o->port,
+                                   .page_port_moves = !o->page_port,
                                    .page = {.tenant = tenant, .watched = o->watched}};
     p->token_life_ms = DAY_MS;
     p->root = o->root ? str_copy(o->root) : str_printf("/content/dam/mac/%s", tenant);
@@ -246,17 +245,6 @@ static bool check_options(struct portal *p, const struct options *o, struct err 
     if (o->token_life && (!parse_duration(o->token_life, &p->token_life_ms) || p->token_life_ms < 1000 || p->token_life_ms > DAY_MS))
         return err_set(e, ERR_CONFIG, "--token-life takes 1s to 24h, not %s", QUOTED(o->token_life));
     return read_port(o->port, PORT, &p->opts.port, e) && read_port(o->page_port, PAGE_PORT, &p->opts.page_port, e);
-}
-
-static bool lock_dir(const char *dir, struct err *e)
-{
-    AUTO(mem_freep) char *file = path_join(dir, "portal.lock");
-    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* held until the process ends */
-    if (fd < 0)
-        return err_sys(e, errno, "cannot open '%s'", file);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return err_set(e, ERR_LOCAL, "another brandsync-portal is running on '%s'", dir);
-    return true;
 }
 
 /* A kill may have come between an import and its journal line: its number stays taken. */
@@ -274,8 +262,10 @@ static void skip_used_requests(struct portal *p)
 static bool open_all(struct portal *p, struct err *e)
 {
     AUTO(mem_freep) char *journal = path_join(p->dir, "journal.jsonl");
-    if (!authority_open(p->dir, &p->authority, e) || !(p->store = store_open(p->dir, p->root, e)) ||
-        !(p->journal = journal_open(journal, e)) || !(p->ims = ims_open(p->dir, p->token_life_ms, e)))
+    if (!(p->store = store_open(p->dir, p->root, e))) /* refuses a second process; from here on DIR is ours */
+        return false;
+    unlink(p->ready_file); /* of one that was killed */
+    if (!authority_open(p->dir, &p->authority, e) || !(p->journal = journal_open(journal, e)) || !(p->ims = ims_open(p->dir, p->token_life_ms, e)))
         return false;
     skip_used_requests(p);
     p->importer = importer_new(p->store);
@@ -295,10 +285,11 @@ static void close_all(struct portal *p)
         importer_free(p->importer);
     ims_close(p->ims);
     journal_close(p->journal);
-    if (p->store)
-        store_close(p->store);
     authority_release(&p->authority);
-    unlink(p->ready_file);
+    if (p->store) {
+        unlink(p->ready_file);
+        store_close(p->store);
+    }
     mem_freep(&p->ready_file);
     mem_freep(&p->root);
     mem_freep(&p->dir);
@@ -342,9 +333,6 @@ static int run_start(const struct options *o, const char *dir)
         return complain(EX_USAGE, e.text);
     if (!dir_make(dir, 0700, &e))
         return complain(EX_CANTCREAT, e.text);
-    if (!lock_dir(dir, &e))
-        return complain(EX_TEMPFAIL, e.text);
-    unlink(p.ready_file); /* of one that was killed */
     fprintf(stderr, "brandsync-portal " BRANDSYNC_VERSION ": a local tenant for trying out, not for production\n");
     bool is_ready = open_all(&p, &e) && say_ready(&p, &e);
     if (is_ready)

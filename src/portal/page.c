@@ -235,7 +235,7 @@ static void asset_view(struct view *v, const struct node *n)
 static void not_found(struct view *v)
 {
     v->reply->status = 404;
-    v->path = store_root(v->site->store);
+    v->path = v->folder = store_root(v->site->store);
     view_begin(v, "Not here");
     crumbs(v);
     view_put(v, "<section class=\"empty\"><h1>%s</h1><p><a href=\"/%s\">All that is published</a></p></section>",
@@ -271,7 +271,7 @@ static bool find_node(struct view *v, const char *prefix, char **path, struct no
     *path = *below ? path_join(store_root(v->site->store), below) : str_copy(store_root(v->site->store));
     if (!store_get(v->site->store, *path, n))
         return false;
-    if (!v->request->as_guest || n->kind == NODE_FOLDER || store_is_public(v->site->store, *path, NULL))
+    if (!v->request->as_guest || n->kind == NODE_FOLDER || view_is_public(v->site->store, *path))
         return true;
     node_release(n);
     return false;
@@ -294,8 +294,10 @@ static bool show(struct view *v, const char *prefix, enum node_kind kind, void (
     if (!find_node(v, prefix, &path, &n))
         return false;
     bool is_shown = n.kind == kind;
+    AUTO(mem_freep) char *parent = path_parent(path);
     if (is_shown) {
         v->path = path;
+        v->folder = kind == NODE_FOLDER ? path : parent;
         shows(v, &n);
     }
     node_release(&n);

@@ -10,6 +10,7 @@ struct view {
     const struct page_request *request;
     struct page_reply *reply;
     const char *path;   /* the node shown */
+    const char *folder; /* where a search begins: `path`, or an asset's parent */
     const char *suffix; /* "?as=guest" or "" */
 };
 
@@ -20,6 +21,8 @@ void view_end(struct view *v);
 
 /* "image/png" and the like when the original's first bytes are those of a picture that browsers show; else NULL. */
 const char *view_picture_type(struct store *s, const char *path);
+
+bool view_is_public(struct store *s, const char *path);
 
 struct folder {
     char *path, *title;

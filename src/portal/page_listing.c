@@ -40,7 +40,7 @@ static void add_folders(struct listing *l, struct store *s, const char *path, bo
         struct folder *f = &l->folder[l->folders++];
         f->path = str_copy(n->path);
         f->title = str_copy(title && *title ? title : path_name(n->path));
-        f->is_public = store_is_public(s, n->path, NULL);
+        f->is_public = view_is_public(s, n->path);
         f->is_visible = !as_guest || f->is_public;
     }
     qsort(l->folder, l->folders, sizeof(*l->folder), by_path);
@@ -79,7 +79,7 @@ void listing_make(struct listing *l, struct store *s, const char *path, const st
     add_folders(l, s, path, request->as_guest);
     for (size_t i = 0; i < l->nodes; i++) {
         struct node *n = &l->node[i];
-        bool is_visible = !request->as_guest || store_is_public(s, n->path, NULL);
+        bool is_visible = !request->as_guest || view_is_public(s, n->path);
         if (n->kind == NODE_ASSET)
             l->is_bare = false;
         if (n->kind == NODE_ASSET && is_visible)

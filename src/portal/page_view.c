@@ -41,7 +41,7 @@ static void viewer(struct view *v, const char *name, bool is_guest)
 
 void view_begin(struct view *v, const char *title)
 {
-    const char *below = path_below(v->path, store_root(v->site->store));
+    const char *below = path_below(v->folder, store_root(v->site->store));
     const char *search = v->request->search;
     view_put(v, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
                 "content=\"width=device-width, initial-scale=1\"><title>%t - %t</title><link rel=\"stylesheet\" "
@@ -63,6 +63,12 @@ void view_end(struct view *v)
 {
     view_put(v, "</main><footer>brandsync-portal %t: a local tenant for trying out, not for production. "
                 "<a href=\"/stats\">Counters</a></footer></body></html>\n", BRANDSYNC_VERSION);
+}
+
+bool view_is_public(struct store *s, const char *path)
+{
+    AUTO(mem_freep) char *by = NULL;
+    return store_is_public(s, path, &by);
 }
 
 static const struct {

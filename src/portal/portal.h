@@ -6,13 +6,13 @@
  *   server.c, call.c    two libmicrohttpd daemons: TLS (IMS, importer, replication test) and the plain loopback page
  *   authority.c         own CA and server certificate (OpenSSL), made once below DIR/tls
  *   credential.c        registered credentials (DIR/credentials.json): client id, secrets, certificates, organization, scopes
- *   ims.c               /ims/exchange/jwt, /ims/token/v3; issues and checks bearer tokens
+ *   ims.c, exchange.c   /ims/exchange/jwt, /ims/token/v3; issues and checks bearer tokens
  *   importer.c          distribution importer: ADD, TEST, DELETE bodies and their replies (protocol.md 4.5, 11)
  *   unzip.c             a zip read as a stream of local entries, as Java's ZipInputStream does
  *   vault.c             filter.xml and .content.xml of a FileVault package -> what to import
  *   store.c             the tenant's content: files on disk, nodes in memory, a redo log that survives kill -9
  *   journal.c           JSON lines of all that was received; counters for /stats
- *   page.c, page_css.c  the page one browses
+ *   page*.c             the page one browses
  *
  * Threads: libmicrohttpd's, one per connection. Each struct below says by which mutex it is guarded.
  */
@@ -234,7 +234,7 @@ extern const char page_css[];
 struct server_opts {
     const char *listen;        /* 127.0.0.1 or ::1 */
     int port, page_port;       /* 0: any free one */
-    bool may_move;             /* a taken port: the next free one above it */
+    bool port_moves, page_port_moves; /* when taken: the next free one above it */
     const char *importer_path;
     const struct authority *authority;
     struct ims *ims;

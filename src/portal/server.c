@@ -164,18 +164,18 @@ static int listen_at(const char *host, int *port)
     return result;
 }
 
-static int listen_near(const struct server_opts *o, int wanted, int *port, struct err *e)
+static int listen_near(const char *host, int wanted, bool moves, int *port, struct err *e)
 {
-    int tries = o->may_move && wanted ? PORTS_TRIED : 1;
+    int tries = moves && wanted ? PORTS_TRIED : 1;
     for (int i = 0; i < tries && wanted + i <= 65535; i++) {
         *port = wanted + i;
-        int fd = listen_at(o->listen, port);
+        int fd = listen_at(host, port);
         if (fd >= 0)
             return fd;
         if (errno != EADDRINUSE)
             break;
     }
-    err_sys(e, errno, "cannot listen on %s port %d", o->listen, wanted);
+    err_sys(e, errno, "cannot listen on %s port %d", host, wanted);
     return -1;
 }
 
@@ -190,7 +190,7 @@ static void on_log(void *arg UNUSED, const char *fmt, va_list args)
 static bool start_tls(struct server *s, struct err *e)
 {
     const struct server_opts *o = &s->opts;
-    int fd = listen_near(o, o->port, &s->port, e);
+    int fd = listen_near(o->listen, o->port, o->port_moves, &s->port, e);
     if (fd < 0)
         return false;
     s->tls = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_TLS |
@@ -209,7 +209,8 @@ static bool start_tls(struct server *s, struct err *e)
 
 static bool start_plain(struct server *s, struct err *e)
 {
-    int fd = listen_near(&s->opts, s->opts.page_port, &s->page_port, e);
+    const struct server_opts *o = &s->opts;
+    int fd = listen_near(o->listen, o->page_port, o->page_port_moves, &s->page_port, e);
     if (fd < 0)
         return false;
     s->plain = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
