@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Macros of the C library, by compiler and version. */
+#undef alloca
+#undef sprintf
+#undef vsprintf
+#undef strncpy
+#undef strncat
+#undef strcpy
+#undef strcat
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets alloca asctime ctime gmtime localtime
 #pragma GCC poison atoi atol atoll atof
 

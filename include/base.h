@@ -188,7 +188,7 @@ char *path_parent(const char *path);                             /* "" for a nam
 bool path_is_below(const char *path, const char *dir);           /* strictly below */
 bool path_is_same_or_below(const char *path, const char *dir);
 const char *path_below(const char *path, const char *dir);       /* the part below dir, NULL if not below */
-bool path_is_clean(const char *path);                            /* no empty, "." or ".." part, no NUL possible */
+bool path_is_clean(const char *path);                            /* no empty, "." or ".." part: relative, stays below where it is used */
 char *path_absolute(const char *path);                           /* relative to the working directory; "." ".." folded by text, links kept */
 
 /* --- text ------------------------------------------------------------------------------------------ */
