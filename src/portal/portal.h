@@ -14,7 +14,7 @@
  *   vault_filter.c      the workspace filter: what a package covers, and in which mode
  *   vault_plan.c        package + filter + what is there -> one change, as FileVault's importer would make it
  *   store.c             the tenant's content: files on disk, nodes in memory; one atomic change at a time
- *   store_log.c         the store's redo log: changes as JSON lines
+ *   store_tree.c        its tree, and the disk that follows it; store_open.c: log -> tree; store_json.c: the log's lines
  *   journal.c           JSON lines of all that was received; counters for /stats
  *   page.c              the page one browses
  *
