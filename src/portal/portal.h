@@ -9,8 +9,12 @@
  *   ims.c, exchange.c   /ims/exchange/jwt, /ims/token/v3; issues and checks bearer tokens
  *   importer.c          distribution importer: ADD, TEST, DELETE bodies and their replies (protocol.md 4.5, 11)
  *   unzip.c             a zip read as a stream of local entries, as Java's ZipInputStream does
- *   vault.c             filter.xml and .content.xml of a FileVault package -> what to import
- *   store.c             the tenant's content: files on disk, nodes in memory, a redo log that survives kill -9
+ *   vault.c             a FileVault package being received: entries sorted into XML, originals and what is refused
+ *   vault_xml.c         its XML: .content.xml (document view), filter.xml, properties.xml
+ *   vault_filter.c      the workspace filter: what a package covers, and in which mode
+ *   vault_plan.c        package + filter + what is there -> one change, as FileVault's importer would make it
+ *   store.c             the tenant's content: files on disk, nodes in memory; one atomic change at a time
+ *   store_tree.c        its tree, and the disk that follows it; store_open.c: log -> tree; store_json.c: the log's lines
  *   journal.c           JSON lines of all that was received; counters for /stats
  *   page*.c             the page one browses
  *
@@ -21,9 +25,9 @@
 
 #include "base.h"
 
-/* --- store: the repository below /content, guarded by its own mutex ------------------------------- */
+/* --- store: the repository below /content, guarded by its own mutexes ------------------------------ */
 
-enum node_kind { NODE_FOLDER, NODE_ASSET, NODE_OTHER };
+enum node_kind { NODE_FOLDER, NODE_ASSET, NODE_OTHER, NODE_KINDS };
 
 /* Properties carry their path relative to the node: "jcr:content/jcr:title", "jcr:content/metadata/dc:format",
  * "jcr:content/publicFolder". Values are text; arrays are "[a,b]" as in DocView, types are dropped except "{Boolean}true" -> "true". */
@@ -47,43 +51,52 @@ struct store;
 
 /* DIR/content/... holds the originals as files under their repository path (so that `diff -r` and `cp` work on them),
  * DIR/nodes.log the properties and the redo records, DIR/tmp what is being received. `root` is the tenant's root,
- * e.g. /content/dam/mac/acme; it and its parents always exist and cannot be deleted. */
+ * e.g. /content/dam/mac/acme; it and its parents always exist and cannot be deleted. A second process is refused. */
 struct store *store_open(const char *dir, const char *root, struct err *e) MUST_CHECK;
 void store_close(struct store *s);
 const char *store_root(const struct store *s);
 
-/* One atomic step: after a kill -9 at any moment either all of it is there or nothing. */
+/* One atomic step: after a kill -9 at any moment either all of it is there or nothing. (Nothing is synced to the disk: a
+ * power cut may take the last changes.) */
 struct store_put {
     char *path;
-    enum node_kind kind;
-    struct property *property;
+    enum node_kind kind; /* differs from what is there: what is there goes, with all below it */
+    struct property *property; /* all that the node will have */
     size_t properties;
-    bool keeps_properties; /* update mode: properties not named stay */
-    char *spooled;         /* file in DIR/tmp that becomes the original; NULL: none, an original that is there stays */
-    int64_t bytes;
+    char *spooled; /* file in DIR/tmp that becomes the original; NULL: none is sent */
+    int64_t bytes; /* of the spooled file, or of the original that is there and stays; -1: no original, one that is there goes */
     char sha256[65];
 };
 struct store_change {
-    struct store_put *put;
+    struct store_put *put; /* parents before children; missing parents become sling:Folder */
     size_t puts;
-    char **remove; /* subtrees, removed before the puts */
+    char **remove; /* subtrees, removed before the puts; missing ones are fine */
     size_t removes;
     int64_t request;
 };
-bool store_apply(struct store *s, struct store_change *change, struct err *e) MUST_CHECK; /* takes the spooled files */
-void store_change_release(struct store_change *change);                                   /* unlinks spooled files not taken */
+/* A change is worked out and applied between these two, so that nothing moves meanwhile. Reading needs neither. */
+void store_begin(struct store *s);
+void store_end(struct store *s);
+/* Takes the spooled files and the properties. When the disk fails half-way, the store refuses all further changes until it
+ * is opened again, which completes this one. */
+bool store_apply(struct store *s, struct store_change *change, struct err *e) MUST_CHECK;
+void store_change_release(struct store_change *change); /* unlinks spooled files not taken */
+/* May anybody change this path? Only strictly below the tenant's root or below /content/dam/collections. */
+bool store_may_change(const struct store *s, const char *path, struct err *e) MUST_CHECK;
 
 bool store_get(struct store *s, const char *path, struct node *copy);     /* false: no such node */
 bool store_has(struct store *s, const char *path);
-/* Copies of the children of `path` (or of all below it), names in byte order. Free each, then the array. */
+/* Copies of the children of `path` (or of all below it), paths in byte order. Free each, then the array. */
 struct node *store_list(struct store *s, const char *path, bool is_deep, size_t *count);
 int store_original(struct store *s, const char *path);                    /* descriptor for reading, -1: none */
 int store_spool(struct store *s, char **path_out, struct err *e);         /* a new file in DIR/tmp */
-/* Public or not, and the folder that decided: the nearest folder at or above `path` with the public property.
- * `by` is NULL when none says anything (then: not public). */
+/* Public or not, and the folder that decided: the nearest folder at or above `path` with jcr:content/publicFolder.
+ * `by` (the caller frees it) is NULL when none says anything (then: not public). */
 bool store_is_public(struct store *s, const char *path, char **by);
 
 /* --- unzip: push the body in as it arrives; entries come out in order ------------------------------- */
+
+/* Errors are ERR_CHANGED when the zip is cut or its directory does not count its entries, else ERR_REFUSED. */
 
 struct unzip_handler {
     /* A new entry; return false (with e) to stop. Directory entries (name ends in '/') have no data. */
@@ -100,10 +113,13 @@ void unzip_free(struct unzip *z);
 
 /* --- vault: a package being received, and what it would do ------------------------------------------ */
 
+/* Originals go to DIR/tmp as they arrive, XML is kept parsed; nothing of the store changes before vault_import. */
+
 struct vault;
 struct vault *vault_new(struct store *s);
 bool vault_push(struct vault *v, const void *data, size_t len, struct err *e) MUST_CHECK;
-/* All was received: works out the change as FileVault's importer would, with filters in replace semantics, and applies it.
+/* All was received: works out the change as FileVault's importer would (a filter in mode replace deletes whatever it covers
+ * and the package lacks) and applies it. ERR_CHANGED: the package was not whole.
  * `names` (may be NULL) receives the paths put and removed, one a line, for the journal. */
 bool vault_import(struct vault *v, int64_t request, struct buf *names, struct err *e) MUST_CHECK;
 void vault_free(struct vault *v);
