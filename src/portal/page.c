@@ -13,7 +13,8 @@ enum { PER_PAGE = 120 };
 static void crumb(struct view *v, const char *path, const char *name)
 {
     const char *below = path_below(path, store_root(v->site->store));
-    view_put(v, "<li><a href=\"/%s%u%s\">%t</a></li>", below ? "at/" : "", below ? below : "", v->suffix, name);
+    view_put(v, "<li><a href=\"/%s%u%s\"%s>%t</a></li>", below ? "at/" : "", below ? below : "", v->suffix,
+             str_eq(path, v->path) ? " aria-current=\"page\"" : "", name);
 }
 
 static void crumbs(struct view *v)
@@ -36,7 +37,7 @@ static void visibility(struct view *v, const char *path)
     bool is_public = store_is_public(v->site->store, path, &by);
     view_put(v, is_public ? "<span class=\"chip open\">public</span>" : "<span class=\"chip shut\">not public</span>");
     if (!by) {
-        view_put(v, " <span class=\"quiet\">no folder above says otherwise</span>");
+        view_put(v, " <span class=\"quiet\">no folder says so</span>");
         return;
     }
     const char *below = path_below(by, store_root(v->site->store));
@@ -100,8 +101,9 @@ static void asset_card(struct view *v, const struct node *n)
     view_put(v, "<li><a class=\"asset\" href=\"/at/%u%s\"><span class=\"thumb\">", below, v->suffix);
     thumbnail(v, n, below, false);
     view_put(v, "</span><b><bdi>%t</bdi></b>", path_name(n->path));
-    if (v->request->search)
-        view_put(v, "<span class=\"quiet\"><bdi>%t</bdi></span>", below);
+    AUTO(mem_freep) char *folder = path_parent(below);
+    if (v->request->search && *folder)
+        view_put(v, "<span class=\"quiet\">in <bdi>%t</bdi></span>", folder);
     view_put(v, "<span class=\"quiet\">%t, %t</span><span class=\"quiet\">%t ago</span></a></li>", shown_type(n),
              n->bytes < 0 ? "no bytes" : BYTES(n->bytes), SPAN(age_ms));
 }
