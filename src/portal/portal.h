@@ -80,7 +80,8 @@ void store_end(struct store *s);
 /* Takes the spooled files and the properties. When the disk fails half-way, the store refuses all further changes until it
  * is opened again, which completes this one. */
 bool store_apply(struct store *s, struct store_change *change, struct err *e) MUST_CHECK;
-void store_change_release(struct store_change *change); /* unlinks spooled files not taken */
+void store_put_release(struct store_put *put); /* unlinks a spooled file not taken */
+void store_change_release(struct store_change *change);
 /* May anybody change this path? Only strictly below the tenant's root or below /content/dam/collections. */
 bool store_may_change(const struct store *s, const char *path, struct err *e) MUST_CHECK;
 

@@ -48,16 +48,20 @@ struct node node_copy(const struct node *n)
     return copy;
 }
 
+void store_put_release(struct store_put *put)
+{
+    if (put->spooled)
+        unlink(put->spooled);
+    properties_release(put->property, put->properties);
+    free(put->path);
+    free(put->spooled);
+    *put = (struct store_put){0};
+}
+
 void store_change_release(struct store_change *change)
 {
-    for (size_t i = 0; i < change->puts; i++) {
-        struct store_put *put = &change->put[i];
-        if (put->spooled)
-            unlink(put->spooled);
-        properties_release(put->property, put->properties);
-        free(put->path);
-        free(put->spooled);
-    }
+    for (size_t i = 0; i < change->puts; i++)
+        store_put_release(&change->put[i]);
     for (size_t i = 0; i < change->removes; i++)
         free(change->remove[i]);
     free(change->put);
