@@ -118,7 +118,7 @@ static void set_text(json_t *line, const char *key, const char *text)
         json_object_set_new(line, key, text_json(text));
 }
 
-/* Splits at '\n'; counts what ends in '/' as folders. */
+/* Splits at '\n'; counts "PATH" as an asset and "PATH/" as a folder. */
 static json_t *names_json(const char *names, int64_t *assets, int64_t *folders)
 {
     json_t *array = json_array();
@@ -127,7 +127,8 @@ static json_t *names_json(const char *names, int64_t *assets, int64_t *folders)
         AUTO(mem_freep) char *name = str_copy_n(names, len);
         if (len > 0) {
             json_array_append_new(array, text_json(name));
-            ++*(name[len - 1] == '/' ? folders : assets);
+            *folders += *name != '-' && name[len - 1] == '/';
+            *assets += *name != '-' && name[len - 1] != '/';
         }
         names += len + (names[len] == '\n');
     }

@@ -121,7 +121,7 @@ struct vault *vault_new(struct store *s);
 bool vault_push(struct vault *v, const void *data, size_t len, struct err *e) MUST_CHECK;
 /* All was received: works out the change as FileVault's importer would (a filter in mode replace deletes whatever it covers
  * and the package lacks) and applies it. ERR_CHANGED: the package was not whole.
- * `names` (may be NULL) receives the paths put and removed, one a line, for the journal. */
+ * `names` (may be NULL) receives the paths put and removed, one a line, as struct journal_line wants them. */
 bool vault_import(struct vault *v, int64_t request, struct buf *names, struct err *e) MUST_CHECK;
 void vault_free(struct vault *v);
 
@@ -140,7 +140,7 @@ struct journal_line {
     int status;
     const char *method, *path, *kind;
     const char *client_id, *detail; /* NULL: none */
-    const char *assets;             /* names separated by '\n', a folder's ends in '/'; NULL: none */
+    const char *assets;             /* paths separated by '\n': "PATH" an asset, "PATH/" what is none, "-PATH" what went; NULL: none */
 };
 void journal_write(struct journal *j, const struct journal_line *line);
 /* Since this start: {"requests":N,"tokens":N,"packages":N,"assets":N,"folders":N,"deletes":N,"tests":N,"refused":N,

@@ -126,9 +126,9 @@ static void counters_add_up(void **state)
     struct journal *j = open_it();
     write_line(j, "token", 200, NULL);
     write_line(j, "token", 400, NULL);
-    write_line(j, "add", 200, "/a.jpg\n/b.jpg\n/f/");
+    write_line(j, "add", 200, "-/old.jpg\n/a.jpg\n/b.jpg\n/f/\n-/f2/");
     write_line(j, "add", 500, NULL);
-    write_line(j, "delete", 200, "/a.jpg");
+    write_line(j, "delete", 200, "-/a.jpg");
     write_line(j, "test", 200, NULL);
     write_line(j, "replication-test", 200, NULL);
     write_line(j, "other", 0, NULL);
