@@ -179,7 +179,7 @@ static int listen_near(const char *host, int wanted, bool moves, int *port, stru
     return -1;
 }
 
-static void on_log(void *arg UNUSED, const char *fmt, va_list args)
+static PRINTF(2, 0) void on_log(void *arg UNUSED, const char *fmt, va_list args)
 {
     char text[512];
     vsnprintf(text, sizeof(text), fmt, args);
