@@ -173,7 +173,7 @@ static bool plan_delete(struct store *s, const char *path, struct store_change *
     if (store_has(s, path))
         change->remove[change->removes++] = str_copy(path);
     else if (strstr(path, "/jcr:content"))
-        return err_set(e, ERR_REFUSED, "'%s' lies inside of a node: only whole assets and folders can be deleted here",
+        return err_set(e, ERR_REFUSED, "only whole assets and folders can be deleted here, not '%s'",
                        path);
     return true;
 }
