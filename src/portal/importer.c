@@ -173,8 +173,8 @@ static bool plan_delete(struct store *s, const char *path, struct store_change *
     if (store_has(s, path))
         change->remove[change->removes++] = str_copy(path);
     else if (strstr(path, "/jcr:content"))
-        return err_set(e, ERR_REFUSED, "%s lies inside of a node: only whole assets and folders can be deleted here",
-                       QUOTED(path));
+        return err_set(e, ERR_REFUSED, "only whole assets and folders can be deleted here, not '%s'",
+                       path);
     return true;
 }
 
@@ -203,7 +203,7 @@ static bool run_text(struct import *i, const char **kind, struct buf *assets)
         return true;
     }
     if (!str_eq(t.type, "DELETE"))
-        return err_set(&i->failed, ERR_REFUSED, "the request type %s is not supported here", QUOTED(t.type));
+        return err_set(&i->failed, ERR_REFUSED, "the request type '%s' is not supported here", t.type);
     *kind = "delete";
     return delete_paths(i, &t.path, assets, &i->failed);
 }

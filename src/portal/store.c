@@ -33,11 +33,11 @@ bool store_path_fits(const char *path)
 bool store_may_change(const struct store *s, const char *path, struct err *e)
 {
     if (!store_path_fits(path))
-        return err_set(e, ERR_REFUSED, "%s is no path this tenant can hold", QUOTED(path));
+        return err_set(e, ERR_REFUSED, "no path this tenant can hold: '%s'", path);
     if (path_is_same_or_below(s->root, path))
-        return err_set(e, ERR_REFUSED, "%s is the tenant's root or above it: it cannot be changed", QUOTED(path));
+        return err_set(e, ERR_REFUSED, "the tenant's root and what is above it cannot be changed: '%s'", path);
     return path_is_below(path, s->root) || path_is_below(path, COLLECTIONS) ||
-           err_set(e, ERR_REFUSED, "%s lies outside of the tenant's root %s", QUOTED(path), QUOTED(s->root));
+           err_set(e, ERR_REFUSED, "not below the tenant's root '%s': '%s'", s->root, path);
 }
 
 /* Will `path` be a folder, or free, when the removes and the puts before `puts` are done? */
@@ -64,8 +64,7 @@ static bool has_folders_above(const struct store *s, const struct store_change *
         path = above;
     }
     return entry->node.kind == NODE_FOLDER || makes_way(change, put, path) ||
-           err_set(e, ERR_REFUSED, "%s cannot lie below %s, which is no folder", QUOTED(change->put[put].path),
-                   QUOTED(path));
+           err_set(e, ERR_REFUSED, "no folder to put '%s' into: '%s'", path_name(change->put[put].path), path);
 }
 
 static bool check(const struct store *s, const struct store_change *change, struct err *e)

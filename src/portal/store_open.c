@@ -107,7 +107,7 @@ static bool dir_lock(struct store *s, struct err *e)
 static bool open_all(struct store *s, struct err *e)
 {
     if (!store_path_fits(s->root))
-        return err_set(e, ERR_CONFIG, "the tenant's root %s is no repository path", QUOTED(s->root));
+        return err_set(e, ERR_CONFIG, "the tenant's root '%s' is no repository path", s->root);
     if (!root_make(s, e) || !dir_lock(s, e) || !log_open(s, e))
         return false;
     if (!entry_make(s, s->root, NODE_FOLDER, PASS_TREE, e) || !log_read(s, e) || !tmp_sweep(s, e))

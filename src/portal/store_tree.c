@@ -2,8 +2,8 @@
 /*
  * store_tree - the tenant's nodes as a tree in memory, and the disk that follows it.
  *
- * All that a change does on disk can be done again without harm: a file that comes back is renamed over and never removed
- * first, and what is gone or made already is fine.
+ * All that a change does on disk can be done again without harm: a file that is in its place already is not touched, and
+ * what is gone or made already is fine.
  */
 #include "store_internal.h"
 #include <errno.h>
@@ -128,7 +128,7 @@ static void entry_unlink(struct store *s, struct entry *entry)
     free(entry);
 }
 
-/* A file that comes back in the same change is renamed over, not removed: a redo would remove the new one. */
+/* A file that comes back in the same change is put_file()'s matter: a redo would remove the new one here. */
 static bool is_replaced(const struct store_change *change, const char *path)
 {
     for (size_t i = 0; i < change->puts; i++) {
@@ -177,22 +177,25 @@ struct entry *entry_make(struct store *s, const char *path, enum node_kind kind,
 }
 
 /* The folder is made anew where somebody removed it by hand. */
-static bool move_into_place(const char *spooled, const char *file, enum pass pass, struct err *e)
+static bool move_into_place(const char *spooled, const char *file, struct err *e)
 {
     AUTO(mem_freep) char *folder = path_parent(file);
-    if (rename(spooled, file) == 0 || (pass == PASS_REDO && errno == ENOENT && access(spooled, F_OK) != 0))
+    if (rename(spooled, file) == 0)
         return true;
     if (errno == ENOENT && !dir_make(folder, 0755, e))
         return false;
     return rename(spooled, file) == 0 || err_sys(e, errno, "cannot move '%s' into place", file);
 }
 
+/* An old file is unlinked first: ext4 writes the new one out at once when it is renamed over another, some ms each. */
 static bool put_file(const struct store *s, const struct node *old, struct store_put *put, enum pass pass, struct err *e)
 {
     AUTO(mem_freep) char *file = store_file(s, put->path);
-    if (put->spooled)
-        return move_into_place(put->spooled, file, pass, e);
-    return put->bytes >= 0 || old->bytes < 0 || disk_result(unlink(file), "remove", file, e);
+    bool is_moved = put->spooled && pass == PASS_REDO && access(put->spooled, F_OK) != 0;
+    bool is_kept = is_moved || (!put->spooled && put->bytes >= 0);
+    if (old->bytes >= 0 && !is_kept && !disk_result(unlink(file), "remove", file, e))
+        return false;
+    return !put->spooled || is_moved || move_into_place(put->spooled, file, e);
 }
 
 static bool put_one(struct store *s, struct store_put *put, const struct store_change *change, int64_t arrived_ms,

@@ -89,14 +89,14 @@ static bool entry_end(struct unzip *z, struct err *e)
 {
     const struct entry *said = &z->said, *seen = &z->seen;
     if (said->bytes != seen->bytes)
-        return err_set(e, ERR_REFUSED, "zip: invalid entry size of %s (expected %" PRIu64 " but got %" PRIu64 " bytes)",
-                       QUOTED(said->name), said->bytes, seen->bytes);
+        return err_set(e, ERR_REFUSED, "zip: invalid entry size of '%s' (expected %" PRIu64 " but got %" PRIu64 " bytes)",
+                       said->name, said->bytes, seen->bytes);
     if (said->packed != seen->packed)
         return err_set(e, ERR_REFUSED,
-                       "zip: invalid entry compressed size of %s (expected %" PRIu64 " but got %" PRIu64 " bytes)",
-                       QUOTED(said->name), said->packed, seen->packed);
+                       "zip: invalid entry compressed size of '%s' (expected %" PRIu64 " but got %" PRIu64 " bytes)",
+                       said->name, said->packed, seen->packed);
     if (said->crc != seen->crc)
-        return err_set(e, ERR_REFUSED, "zip: invalid entry CRC of %s (expected 0x%x but got 0x%x)", QUOTED(said->name),
+        return err_set(e, ERR_REFUSED, "zip: invalid entry CRC of '%s' (expected 0x%x but got 0x%x)", said->name,
                        said->crc, seen->crc);
     z->entries++;
     return z->handler->end(z->arg, (int64_t)seen->bytes, e) && expect(z, SIGNATURE_BYTES, signature, e);
@@ -104,7 +104,7 @@ static bool entry_end(struct unzip *z, struct err *e)
 
 static bool too_large(const struct unzip *z, struct err *e)
 {
-    return err_set(e, ERR_REFUSED, "zip: %s is larger than the importer can take (2 GiB - 1)", QUOTED(z->said.name));
+    return err_set(e, ERR_REFUSED, "zip: '%s' is larger than the importer can take (2 GiB - 1)", z->said.name);
 }
 
 static bool deliver(struct unzip *z, const uint8_t *data, size_t len, struct err *e)
@@ -116,7 +116,7 @@ static bool deliver(struct unzip *z, const uint8_t *data, size_t len, struct err
     if (seen->bytes > ENTRY_MAX_BYTES)
         return too_large(z, e);
     if (z->said.is_directory)
-        return err_set(e, ERR_REFUSED, "zip: the directory %s has data", QUOTED(z->said.name));
+        return err_set(e, ERR_REFUSED, "zip: the directory '%s' has data", z->said.name);
     seen->crc = (uint32_t)crc32_z(seen->crc, data, len);
     return z->handler->data(z->arg, data, len, e);
 }
@@ -141,7 +141,7 @@ static bool descriptor(struct unzip *z, const uint8_t *record, struct err *e)
 {
     bool is_wide = descriptor_width(z) == 8;
     if (get32(record) != SIGNATURE_DESCRIPTOR)
-        return err_set(e, ERR_REFUSED, "zip: no data descriptor after %s", QUOTED(z->said.name));
+        return err_set(e, ERR_REFUSED, "zip: no data descriptor after '%s'", z->said.name);
     z->said.crc = get32(record + 4);
     z->said.packed = is_wide ? get64(record + 8) : get32(record + 8);
     z->said.bytes = is_wide ? get64(record + 16) : get32(record + 12);
@@ -159,7 +159,7 @@ static bool flow_deflated(struct unzip *z, const uint8_t *data, size_t len, size
         z->inflater.avail_out = INFLATED_BYTES;
         result = inflate(&z->inflater, Z_NO_FLUSH);
         if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-            return err_set(e, ERR_REFUSED, "zip: %s is damaged: %s", QUOTED(z->said.name),
+            return err_set(e, ERR_REFUSED, "zip: '%s' is damaged: %s", z->said.name,
                            z->inflater.msg ? z->inflater.msg : zError(result));
         if (!deliver(z, z->inflated, INFLATED_BYTES - z->inflater.avail_out, e))
             return false;
@@ -204,7 +204,7 @@ static bool entry_begin(struct unzip *z, struct err *e)
     if (!said->has_descriptor && said->bytes > ENTRY_MAX_BYTES)
         return too_large(z, e);
     if (said->method == STORED && said->bytes != said->packed)
-        return err_set(e, ERR_REFUSED, "zip: %s is stored, but its two sizes differ", QUOTED(said->name));
+        return err_set(e, ERR_REFUSED, "zip: '%s' is stored, but its two sizes differ", said->name);
     if (!z->handler->entry(z->arg, said->name, said->has_descriptor ? -1 : (int64_t)said->bytes, e))
         return false;
     if (said->method == STORED && said->bytes == 0)
@@ -216,7 +216,8 @@ static bool entry_begin(struct unzip *z, struct err *e)
 static bool local_name(struct unzip *z, const uint8_t *record, struct err *e)
 {
     if (!name_is_safe((const char *)record, z->name_len))
-        return err_set(e, ERR_REFUSED, "zip: the entry name %s is not valid", QUOTED(z->held.data));
+        return err_set(e, ERR_REFUSED, "zip: the entry name '%.*s' is not valid", (int)z->name_len,
+                       z->held.data);
     free(z->said.name);
     z->said.name = str_copy_n((const char *)record, z->name_len);
     z->said.is_directory = str_ends(z->said.name, "/");

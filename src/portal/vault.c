@@ -148,13 +148,13 @@ char *jcr_path(const char *entry_name, struct err *e)
         if (*end && str_ends(part.data, ".dir")) /* FileVault takes it off every directory, not only of files' */
             part.data[part.len - strlen(".dir")] = '\0';
         if (!jcr_name_check(part.data, e)) {
-            err_wrap(e, "entry %s", QUOTED(entry_name));
+            err_wrap(e, "entry '%s'", entry_name);
             return NULL;
         }
         buf_printf(&path, "/%s", part.data);
     }
     if (path.is_over)
-        err_set(e, ERR_REFUSED, "entry %s: its path is too long", QUOTED(entry_name));
+        err_set(e, ERR_REFUSED, "the path of an entry is too long: '%s'", entry_name);
     return path.is_over ? NULL : path.len > 0 ? buf_take(&path) : str_copy("/");
 }
 
@@ -163,7 +163,7 @@ char *jcr_path(const char *entry_name, struct err *e)
 static bool remember(struct vault *v, const char *name, struct err *e)
 {
     if (map_get(&v->seen, name))
-        return err_set(e, ERR_REFUSED, "entry %s comes twice", QUOTED(name));
+        return err_set(e, ERR_REFUSED, "an entry comes twice: '%s'", name);
     if (v->name.count == ENTRIES_MAX)
         return err_set(e, ERR_REFUSED, "the package has more than %d entries", ENTRIES_MAX);
     strlist_add(&v->name, name);
@@ -175,7 +175,7 @@ static bool spool_begin(struct vault *v, struct err *e)
 {
     v->part = parts_make(&v->parts, v->path);
     if (v->part->spooled)
-        return err_set(e, ERR_REFUSED, "two originals for %s", QUOTED(v->path));
+        return err_set(e, ERR_REFUSED, "two originals for '%s'", v->path);
     v->fd = store_spool(v->store, &v->part->spooled, e);
     return v->fd >= 0 && (EVP_DigestInit_ex2(v->digest, v->sha256, NULL) || err_set(e, ERR_LOCAL, "cannot hash"));
 }
@@ -198,8 +198,8 @@ static bool content_begin(struct vault *v, const char *name, struct err *e)
     }
     v->sink = SINK_ORIGINAL;
     if (!str_ends(v->path, ORIGINAL))
-        return err_set(e, ERR_REFUSED, "entry %s: neither %s nor an asset's original, this tenant keeps nothing else",
-                       QUOTED(name), DOCVIEW);
+        return err_set(e, ERR_REFUSED, "neither %s nor an asset's original, this tenant keeps nothing else: '%s'",
+                       DOCVIEW, name);
     return spool_begin(v, e);
 }
 
@@ -231,7 +231,7 @@ static bool entry_data(void *arg, const void *data, size_t len, struct err *e)
         return true;
     v->xml_bytes += len;
     return (buf_add(&v->xml, data, len) && v->xml_bytes <= ALL_XML_MAX) ||
-           err_set(e, ERR_REFUSED, "entry %s: too much XML", QUOTED(v->name.item[v->name.count - 1]));
+           err_set(e, ERR_REFUSED, "too much XML: '%s'", v->name.item[v->name.count - 1]);
 }
 
 static bool spool_end(struct vault *v, int64_t bytes, struct err *e)

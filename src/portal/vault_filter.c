@@ -55,11 +55,11 @@ struct filter_set *filter_add(struct filter *f, const char *root, const char *mo
     while (mode && m < IMPORT_MODES && strcasecmp(mode_names[m], mode) != 0)
         m++;
     if (m == IMPORT_MODES) {
-        err_set(e, ERR_REFUSED, "filter.xml: invalid value given for attribute 'mode': %s", QUOTED(mode));
+        err_set(e, ERR_REFUSED, "filter.xml: invalid value given for attribute 'mode': '%s'", mode);
         return NULL;
     }
     if (!root || root[0] != '/' || strlen(root) >= JCR_PATH_MAX || !path_is_clean(root + 1)) {
-        err_set(e, ERR_REFUSED, "filter.xml: %s is no root for a filter", QUOTED(root ? root : "/"));
+        err_set(e, ERR_REFUSED, "filter.xml: '%s' is no root for a filter", root ? root : "/");
         return NULL;
     }
     struct filter_set *set = mem_alloc(sizeof *set);
@@ -101,7 +101,7 @@ bool filter_add_rule(struct filter_set *set, bool is_include, const char *patter
     buf_str(&text, "^(");
     if (strlen(pattern) > PATTERN_MAX || !translate(&text, pattern) || !buf_str(&text, ")$") ||
         regcomp(&rule.regex, text.data, REG_EXTENDED | REG_NOSUB) != 0)
-        return err_set(e, ERR_REFUSED, "filter.xml: the pattern %s is not understood here", QUOTED(pattern));
+        return err_set(e, ERR_REFUSED, "filter.xml: the pattern '%s' is not understood here", pattern);
     set->rule = mem_grow(set->rule, set->rules + 1, sizeof *set->rule);
     set->rule[set->rules++] = rule;
     return true;

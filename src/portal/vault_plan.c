@@ -218,9 +218,9 @@ static bool plan_original(const struct plan *p, struct draft *d, struct err *e)
     }
     d->is_changed = d->is_changed || d->put.spooled || (before->bytes >= 0 && d->put.bytes < 0 && d->part->has_before);
     if (d->put.spooled && d->put.kind != NODE_ASSET)
-        return err_set(e, ERR_REFUSED, "%s is no dam:Asset, it cannot have an original", QUOTED(d->part->path));
+        return err_set(e, ERR_REFUSED, "an original wants a dam:Asset, which is not: '%s'", d->part->path);
     if (d->put.bytes < 0 && original && original->properties > 0 && c.is_contained)
-        return err_set(e, ERR_REFUSED, "%s: mandatory property jcr:data not found", QUOTED(path));
+        return err_set(e, ERR_REFUSED, "mandatory property jcr:data not found: '%s'", path);
     return true;
 }
 
@@ -229,7 +229,7 @@ static bool check_asset(const struct store_put *put, struct err *e)
     const struct node n = {.property = put->property, .properties = put->properties};
     const char *type = node_property(&n, CONTENT "/" TYPE);
     return put->kind != NODE_ASSET || (type && str_eq(type, "dam:AssetContent")) ||
-           err_set(e, ERR_REFUSED, "%s: a dam:Asset wants a jcr:content of type dam:AssetContent", QUOTED(put->path));
+           err_set(e, ERR_REFUSED, "a dam:Asset wants a jcr:content of type dam:AssetContent: '%s'", put->path);
 }
 
 static bool fill(const struct plan *p, struct draft *d, struct err *e)

@@ -47,7 +47,8 @@ static const struct {
 
 static bool refuse(struct reader *r, const char *why, const char *what)
 {
-    return err_set(r->e, ERR_REFUSED, "%s: %s%s%s", QUOTED(r->file), why, what ? " " : "", what ? QUOTED(what) : "");
+    return what ? err_set(r->e, ERR_REFUSED, "%s: %s '%s'", r->file, why, what)
+                : err_set(r->e, ERR_REFUSED, "%s: %s", r->file, why);
 }
 
 static void outcome(struct reader *r, bool is_good)
@@ -102,7 +103,7 @@ static bool parse(struct reader *r, const char *xml, size_t len, struct err *e)
         XML_SetCharacterDataHandler(r->parser, on_text);
     bool is_done = XML_Parse(r->parser, xml, (int)len, 1) == XML_STATUS_OK && !r->has_failed;
     if (!is_done && !r->has_failed)
-        err_set(e, ERR_REFUSED, "%s:%lu: %s", QUOTED(r->file), XML_GetCurrentLineNumber(r->parser),
+        err_set(e, ERR_REFUSED, "%s:%lu: %s", r->file, XML_GetCurrentLineNumber(r->parser),
                 XML_ErrorString(XML_GetErrorCode(r->parser)));
     XML_ParserFree(r->parser);
     buf_release(&r->text);
@@ -135,9 +136,9 @@ bool jcr_name_check(const char *name, struct err *e)
     const char *colon = strchr(name, ':');
     if (len == 0 || str_eq(name, ".") || str_eq(name, "..") || strpbrk(name, "/[]|*") || name[0] == ' ' ||
         name[len - 1] == ' ' || !text_is_utf8(name, len))
-        return err_set(e, ERR_REFUSED, "%s is no JCR name", QUOTED(name));
+        return err_set(e, ERR_REFUSED, "'%s' is no JCR name", name);
     if (colon && (strchr(colon + 1, ':') || !colon[1] || !prefix_is_known(name, (size_t)(colon - name))))
-        return err_set(e, ERR_REFUSED, "%s has a prefix that is no registered namespace", QUOTED(name));
+        return err_set(e, ERR_REFUSED, "'%s' has a prefix that is no registered namespace", name);
     return true;
 }
 
@@ -255,7 +256,7 @@ static bool element_path(struct docview *d, const char *element)
         return str_eq(name, "jcr:root") || refuse(&d->reader, "jcr:root expected, not", name);
     }
     if (!jcr_name_check(name, d->reader.e))
-        return err_wrap(d->reader.e, "%s", QUOTED(d->reader.file));
+        return err_wrap(d->reader.e, "%s", d->reader.file);
     char *path = path_join(d->path, name);
     free(d->path);
     d->path = path;
