@@ -51,9 +51,9 @@ static void check_needed(struct load *l, enum identity_mode mode)
 static void check_identity(struct load *l)
 {
     const struct profile_identity *id = &l->profile->identity;
-    const yaml_node_t *mode = document_find(l->document, "identity.mode");
+    const yaml_node_t *map = document_find(l->document, "identity"), *mode = document_find(l->document, "identity.mode");
     bool is_understood = !mode || (mode->type == YAML_SCALAR_NODE && str_eq(node_text(mode), identity_mode_name(id->mode)));
-    if (!is_given(l, "identity") || !is_understood)
+    if (!map || map->type != YAML_MAPPING_NODE || !is_understood)
         return;
     check_needed(l, id->mode);
     if (id->mode == IDENTITY_JWT && id->server && str_ends(id->server, ".adobelogin.com"))

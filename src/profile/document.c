@@ -29,6 +29,16 @@ static struct spot spot_of_byte(const char *text, size_t offset)
     return at;
 }
 
+/* What people meet most, in words that cure; by how libyaml 0.2 names it. */
+static const struct {
+    const char *context, *hint;
+} syntax_hints[] = {
+    {"while scanning an alias", "put text that begins with * in quotes"},
+    {"while scanning an anchor", "put text that begins with & in quotes"},
+    {"while scanning for the next token", "indent with blanks, not tabs; put text with special characters in quotes"},
+    {"while parsing a block mapping", "keys of one map begin in the same column"},
+};
+
 static void report_syntax(const yaml_parser_t *parser, const char *text, struct problems *p)
 {
     const char *problem = parser->problem ? parser->problem : "this is not YAML";
@@ -39,6 +49,9 @@ static void report_syntax(const yaml_parser_t *parser, const char *text, struct 
     char hint[200] = "";
     if (parser->context)
         snprintf(hint, sizeof(hint), "%s that begins in line %zu", parser->context, parser->context_mark.line + 1);
+    for (size_t i = 0; parser->context && i < ARRAY_LEN(syntax_hints); i++)
+        if (str_eq(parser->context, syntax_hints[i].context))
+            snprintf(hint, sizeof(hint), "%s", syntax_hints[i].hint);
     problems_add(p, false, spot_between(parser->problem_mark, parser->problem_mark), hint, "%s", problem);
 }
 

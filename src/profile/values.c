@@ -127,11 +127,12 @@ static bool parse_text(const struct key *k, const char *text, union value *out, 
 
 static bool complain_word(const struct key *k, const char *text, struct complaint *c)
 {
+    char hint[200];
     const char *near = text_nearest(text, k->words, words_count(k->words));
-    if (!near)
-        return complain_expected(k, c, text, k->name);
-    char hint[100];
-    snprintf(hint, sizeof(hint), "the nearest known word is \"%s\"", near);
+    if (near)
+        snprintf(hint, sizeof(hint), "the nearest known word is \"%s\"", near);
+    else
+        value_expected(k, hint, sizeof(hint));
     return complain(c, hint, "%s is not a word for %s", SHOWN(text), k->name);
 }
 

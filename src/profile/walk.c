@@ -41,7 +41,7 @@ static void report_unknown(struct load *l, const struct key *keys, const yaml_no
 
 static void look_at_key(struct load *l, const struct key *keys, yaml_node_t *map, const yaml_node_t *key, const char *where)
 {
-    if (key->type != YAML_SCALAR_NODE) {
+    if (key->type != YAML_SCALAR_NODE || key->data.scalar.length != strlen(node_text(key))) {
         problem_at(l, key, "expected name: value", "a key is one word");
         return;
     }
