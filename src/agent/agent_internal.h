@@ -58,6 +58,7 @@ int64_t pace_done_by_ms(const struct pace *p, int64_t left, int64_t now_ms); /* 
 
 struct folder_live {
     uint64_t scan;     /* the scan under way, 0: none */
+    bool wants_scan;   /* another one after it */
     bool is_first;     /* `existing` decides what its files mean */
     bool is_halted;
     struct err why;
@@ -67,9 +68,9 @@ struct agent {
     struct agent_ports ports;
     struct loop *loop;      /* NULL offline, as are the live parts below */
     char *profile_file;
-    struct profile *profile;
+    struct profile *profile, *next_profile; /* next: valid, waits for the uploaders to end */
     struct random random;
-    int64_t started_ms;
+    int64_t started_ms, profile_ms;
 
     struct ledger *ledger;
     struct change_table *changes;
@@ -86,14 +87,17 @@ struct agent {
     struct pace pace;
     struct err disk;          /* the ledger's last failure; kind ERR_NONE: none */
 
-    struct loop_timer settle_timer, send_timer, commit_timer, health_timer, rescan_timer, stop_timer;
-    int64_t committed_mono_ms;
+    struct loop_timer settle_timer, send_timer, commit_timer, health_timer, scan_timer, stop_timer;
+    int64_t committed_mono_ms, rescan_ms, pruned_ms;
+    char status[300];         /* the unit's STATUS= as it was last said */
     bool is_stopping, is_reloading;
     int exit_code;
 };
 
 /* observe.c */
 void observe_event(void *agent, void *event);
+void observe_scan_soon(struct agent *a, int folder, int64_t in_ms);
+void observe_scan(void *agent);
 void observe_settle(struct agent *a); /* what is quiet goes on to decide.c; sets the timer for the rest */
 
 /* decide.c */
@@ -115,9 +119,10 @@ void dispatch_send(struct agent *a);
 void dispatch_result(void *agent, void *result);
 
 /* health.c */
-void health_open(struct agent *a);
+void health_tick(void *agent);
 void health_idle(void *agent);
-void health_commit(struct agent *a, bool is_durable);
+void health_commit(void *agent);                         /* what was written since the last one */
+bool health_commit_durable(struct agent *a, struct err *e) MUST_CHECK; /* a decision: on the disk before the answer */
 void health_failed(struct agent *a, const struct err *e); /* the ledger refused a write */
 int64_t agent_now(const struct agent *a);
 
@@ -131,7 +136,9 @@ json_t *show_receipt(const struct receipt *r);
 json_t *show_item(const struct job *job);
 json_t *show_time(int64_t ms); /* RFC 3339, or null for 0 */
 
-void agent_reload(struct agent *a, json_t *reply);
-void agent_stop(struct agent *a);
+void agent_reload(struct agent *a, json_t *reply); /* `reply` may be NULL (SIGHUP) */
+void agent_rebuild(struct agent *a);               /* close and open all rooms, once the uploaders are free */
+void agent_rest(struct agent *a);                  /* every uploader is free: a stop or a reload may go on */
+bool agent_is_resting(const struct agent *a);      /* no uploader is at work */
 
 #endif
