@@ -49,7 +49,7 @@ bool place_open(struct place_of_socket *p, const char *path, struct err *e)
     if (address_set(p, path))
         return true;
     place_release(p);
-    return err_set(e, ERR_CONFIG, "the control socket's name in '%s' is too long; a shorter `state` helps", path);
+    return err_set(e, ERR_CONFIG, "the control socket's path is too long (a shorter `state` helps): '%s'", path);
 }
 
 void place_release(struct place_of_socket *p)
