@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * control: both ends of the socket. The server runs in this thread's loop, turned by hand; control_call in a thread beside it.
+ * control: both ends of the socket. The server runs in this thread's loop, turned by hand; control_call in a thread
+ * beside it.
  */
 #include "control.h"
 #include "types.h"
@@ -178,7 +179,8 @@ static void a_line_is_answered_by_a_line(void **state)
 
 static void pieces_and_several_frames_at_once_are_whole_frames(void **state)
 {
-    static const char text[] = "{\"verb\":\"touch\",\"path\":\"1\"}\n{\"verb\":\"touch\",\"path\":\"2\"}\n{\"verb\":\"touch\"";
+    static const char text[] =
+        "{\"verb\":\"touch\",\"path\":\"1\"}\n{\"verb\":\"touch\",\"path\":\"2\"}\n{\"verb\":\"touch\"";
     struct fixture *f = *state;
     AUTO(fd_close) int fd = dial(f->path);
     for (size_t i = 0; i < strlen(text); i += 7) {
@@ -245,7 +247,8 @@ static char *padded_request(const char *key, size_t bytes)
     const char *end = str_eq(key, "paths") ? "\"]}\n" : "\"}\n";
     char *text = mem_alloc(bytes + 1);
     memset(text, 'x', bytes);
-    int len = snprintf(text, bytes, "{\"verb\":\"touch\",\"path\":\"a\",\"%s\":%s\"", key, str_eq(key, "paths") ? "[" : "");
+    int len =
+        snprintf(text, bytes, "{\"verb\":\"touch\",\"path\":\"a\",\"%s\":%s\"", key, str_eq(key, "paths") ? "[" : "");
     text[len] = 'x';
     memcpy(text + bytes - strlen(end), end, strlen(end));
     return text;
@@ -380,8 +383,11 @@ static uint64_t dice(uint64_t *state)
 
 static size_t random_frame(uint64_t *seed, char *out, size_t size)
 {
-    static const char *const words[] = {"{", "}", "[", "]", "\"verb\"", ":", "\"status\"", ",", "\"touch\"", "\"path\"", "\"\\u0000\"",
-                                        "\"path_base64\"", "\"/w==\"", "1e999", "-0", "null", "\xff", "\\", "\"", "\n", "\xc3\xa9"};
+    static const char *const words[] = {
+        "{",          "}",     "[",         "]",        "\"verb\"",    ":",
+        "\"status\"", ",",     "\"touch\"", "\"path\"", "\"\\u0000\"", "\"path_base64\"",
+        "\"/w==\"",   "1e999", "-0",        "null",     "\xff",        "\\",
+        "\"",         "\n",    "\xc3\xa9"};
     size_t len = 0, pieces = dice(seed) % 24;
     for (size_t i = 0; i < pieces && len + 40 < size; i++) {
         if (dice(seed) % 8 == 0)
@@ -502,7 +508,7 @@ static void a_closing_agent_leaves_its_successors_socket(void **state)
     f->control = successor;
 }
 
-/* --- control_call ---------------------------------------------------------------------------------------------------- */
+/* --- control_call ------------------------------------------------------------------------------------------------- */
 
 struct call {
     struct fixture *f;
@@ -579,7 +585,9 @@ static void a_path_longer_than_the_kernels_108_works_at_both_ends(void **state)
 static void without_an_agent_a_call_says_so(void **state)
 {
     struct fixture *f = *state;
-    AUTO(mem_freep) char *missing = path_join(f->dir, "missing.sock"), *no_dir = path_join(f->dir, "missing/control.sock");
+    AUTO(mem_freep)
+    char *missing = path_join(f->dir, "missing.sock"),
+         *no_dir = path_join(f->dir, "missing/control.sock");
     AUTO(mem_freep) char *dead = path_join(f->dir, "dead.sock");
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     snprintf(at.sun_path, sizeof(at.sun_path), "%s", dead);
@@ -619,7 +627,8 @@ static void a_request_too_large_is_not_sent(void **state)
     json_decref(request);
 }
 
-/* --- rights ----------------------------------------------------------------------------------------------------------- */
+/* --- rights
+ * ----------------------------------------------------------------------------------------------------------- */
 
 enum { STRANGER = 65533, GROUP = 64321, OTHER_GROUP = 64322 };
 
@@ -668,7 +677,8 @@ static void only_operators_may_operate(void **state)
     }
 }
 
-/* --- JSON --------------------------------------------------------------------------------------------------------------- */
+/* --- JSON
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void names_survive_json_byte_by_byte(void **state UNUSED)
 {
