@@ -28,6 +28,7 @@ struct vault {
     enum sink sink;
     char *path; /* of its node */
     struct buf xml;
+    struct XML_ParserStruct *parser;
     struct part *part;
     int fd;
     EVP_MD *sha256;
@@ -100,22 +101,19 @@ void parts_release(struct parts *p)
 
 static void add_decoded(struct buf *out, const char *name, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    const char *end = name + len, *code;
+    for (; (code = memchr(name, '%', (size_t)(end - name))) && code + 2 < end; name = code + 3) {
         uint8_t byte;
-        char digits[3] = {0};
-        if (name[i] != '%' || i + 2 >= len) {
-            buf_char(out, name[i]);
-            continue;
-        }
-        memcpy(digits, name + i + 1, 2);
+        const char digits[3] = {code[1], code[2]};
+        buf_add(out, name, (size_t)(code - name));
         if (!text_unhex(&byte, 1, digits) || byte == 0)
             byte = '/'; /* no name has it: refused by the check that follows */
         if (byte < 0x80)
             buf_char(out, (char)byte);
         else
             buf_printf(out, "%c%c", 0xC0 | byte >> 6, 0x80 | (byte & 0x3F));
-        i += 2;
     }
+    buf_add(out, name, (size_t)(end - name));
 }
 
 /* "_jcr_content" -> "jcr:content", "__x_y" -> "_x_y", "_x" -> "_x", "a%3fb" -> "a?b" */
@@ -142,16 +140,18 @@ char *jcr_path(const char *entry_name, struct err *e)
     AUTO(buf_release) struct buf path = BUF_INIT(JCR_PATH_MAX);
     const char *name = entry_name + strlen(ROOT), *end;
     for (; *name && !str_eq(name, DOCVIEW); name = *end ? end + 1 : end) {
-        AUTO(buf_release) struct buf part = BUF_INIT(JCR_PATH_MAX);
+        size_t start = path.len + 1;
         end = strchrnul(name, '/');
-        add_jcr_name(&part, name, (size_t)(end - name));
-        if (*end && str_ends(part.data, ".dir")) /* FileVault takes it off every directory, not only of files' */
-            part.data[part.len - strlen(".dir")] = '\0';
-        if (!jcr_name_check(part.data, e)) {
+        buf_char(&path, '/');
+        add_jcr_name(&path, name, (size_t)(end - name));
+        if (path.is_over)
+            break;
+        if (*end && str_ends(path.data + start, ".dir")) /* FileVault takes it off every directory, not only of files' */
+            path.data[path.len -= strlen(".dir")] = '\0';
+        if (!jcr_name_check(path.data + start, e)) {
             err_wrap(e, "entry '%s'", entry_name);
             return NULL;
         }
-        buf_printf(&path, "/%s", part.data);
     }
     if (path.is_over)
         err_set(e, ERR_REFUSED, "the path of an entry is too long: '%s'", entry_name);
@@ -254,12 +254,12 @@ static bool entry_end(void *arg, int64_t bytes, struct err *e)
     case SINK_NONE:
         return true;
     case SINK_DOCVIEW:
-        return xml_read_docview(xml, v->xml.len, v->path, &v->parts, e);
+        return xml_read_docview(v->parser, xml, v->xml.len, v->path, &v->parts, e);
     case SINK_FILTER:
-        v->filter = xml_read_filter(xml, v->xml.len, e);
+        v->filter = xml_read_filter(v->parser, xml, v->xml.len, e);
         return v->filter != NULL;
     case SINK_PROPERTIES:
-        return xml_check_properties(xml, v->xml.len, e);
+        return xml_check_properties(v->parser, xml, v->xml.len, e);
     case SINK_ORIGINAL:
         return spool_end(v, bytes, e);
     }
@@ -276,6 +276,7 @@ struct vault *vault_new(struct store *s)
     v->store = s;
     v->unzip = unzip_new(&handler, v);
     v->xml = (struct buf)BUF_INIT(XML_MAX);
+    v->parser = xml_parser_new();
     v->fd = -1;
     v->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     v->digest = EVP_MD_CTX_new();
@@ -324,6 +325,7 @@ void vault_free(struct vault *v)
     strlist_release(&v->name);
     buf_release(&v->xml);
     fd_close(&v->fd);
+    xml_parser_free(v->parser);
     EVP_MD_free(v->sha256);
     EVP_MD_CTX_free(v->digest);
     free(v->path);

@@ -72,10 +72,15 @@ const char *filter_root(const struct filter *f, size_t i); /* NULL: no more */
 
 /* --- XML: at most XML_MAX bytes, bounded depth, no entities --------------------------------------------------- */
 
+/* One parser, taken again and again: making one costs more than reading a small file. */
+struct XML_ParserStruct;
+struct XML_ParserStruct *xml_parser_new(void);
+void xml_parser_free(struct XML_ParserStruct *parser);
 /* A document view whose root is the node `path`; its nodes are added to `p`. */
-bool xml_read_docview(const char *xml, size_t len, const char *path, struct parts *p, struct err *e) MUST_CHECK;
-struct filter *xml_read_filter(const char *xml, size_t len, struct err *e);
-bool xml_check_properties(const char *xml, size_t len, struct err *e) MUST_CHECK;
+bool xml_read_docview(struct XML_ParserStruct *parser, const char *xml, size_t len, const char *path, struct parts *p,
+                      struct err *e) MUST_CHECK;
+struct filter *xml_read_filter(struct XML_ParserStruct *parser, const char *xml, size_t len, struct err *e);
+bool xml_check_properties(struct XML_ParserStruct *parser, const char *xml, size_t len, struct err *e) MUST_CHECK;
 
 /* --- the change ------------------------------------------------------------------------------------------------- */
 
