@@ -12,6 +12,16 @@
 #include "profile.h"
 #include "types.h"
 
+/* A name's words stand in names.h; these are the same for who knows only plan. */
+static inline char *plan_name(enum name_kind kind, const char *name)
+{
+    return names_map(kind, name);
+}
+static inline char *plan_title(const char *name)
+{
+    return names_title(name);
+}
+
 enum verdict {
     PLAN_PUBLISH,
     PLAN_IGNORED,     /* a default ignore, exclude, or no include matches */

@@ -4,12 +4,12 @@
 
 #include <strings.h>
 
-/* A pattern is a name, or one with a single star at its start or its end. The dot row comes last, so that the rows before it say more. */
+/* A pattern is a name, or one with a single star at its start or its end. The first row that
+ * matches counts: what says more comes earlier, and .xmp, which a profile may ask for, last. */
 const struct ignore_row plan_ignores[] = {
     {".brandsync.yaml", "a sidecar of brandsync", false},
     {"_brandsync.yaml", "a sidecar of brandsync", false},
     {"*.collection.yaml", "a collection of brandsync", false},
-    {"*.xmp", "metadata beside an asset; an include that ends in .xmp publishes it", false},
 
     {".DS_Store", "macOS Finder", false},
     {"._*", "macOS, the second half of a file on a foreign disk", false},
@@ -68,6 +68,7 @@ const struct ignore_row plan_ignores[] = {
     {"*.temp", "a temporary file", false},
 
     {".*", "a hidden name", false},
+    {"*.xmp", "metadata beside an asset; an include that ends in .xmp publishes it", false},
     {NULL, NULL, false},
 };
 

@@ -59,12 +59,10 @@ static bool is_xmp(const char *name)
 }
 
 /* .xmp files are assets where an include says so in as many words. */
-static bool is_asked_for(const struct subject *s)
+static bool is_asked_for(const struct subject *s, const struct ignore_row *row)
 {
-    if (!is_xmp(s->relative) || *path_name(s->relative) == '.')
-        return false;
     const struct strlist *include = &s->folder->include;
-    for (size_t i = 0; i < include->count; i++)
+    for (size_t i = 0; is_xmp(row->pattern) && i < include->count; i++)
         if (is_xmp(include->item[i]) && glob_match(include->item[i], s->relative))
             return true;
     return false;
@@ -73,7 +71,7 @@ static bool is_asked_for(const struct subject *s)
 static bool is_built_in(const struct subject *s, struct plan *why)
 {
     const struct ignore_row *row = plan_ignore_row(path_name(s->relative), s->is_dir);
-    if (!row || is_asked_for(s))
+    if (!row || is_asked_for(s, row))
         return false;
     return say(why, PLAN_IGNORED, built_in, "%s matches the built-in \"%s\" (%s)", s->said, row->pattern, row->from);
 }
@@ -201,7 +199,7 @@ void plan_asset(const struct profile *p, const char *path, int64_t bytes, struct
     if (!find_folder(p, path, out, &relative))
         return;
     if (!*relative) {
-        say(out, PLAN_NOT_WATCHED, built_in, "it is a watched folder itself");
+        say(out, PLAN_IGNORED, built_in, "it is a watched folder itself, not an asset");
         return;
     }
     if (plan_is_ignored(p, out->folder, path, false, out))

@@ -63,8 +63,9 @@ static bool parse_authority(struct url *u, const char *text, size_t len, const c
     size_t host_len = is_v6 ? strcspn(authority, "]") : strcspn(authority, ":");
     u->host = str_copy_n(authority + is_v6, host_len - is_v6);
     look_at_address(u);
-    const char *rest = authority + host_len + (is_v6 && authority[host_len] == ']');
-    if (is_v6 ? !u->is_address : !is_host_name(u->host))
+    bool is_closed = is_v6 && authority[host_len] == ']';
+    const char *rest = authority + host_len + is_closed;
+    if (is_v6 ? !u->is_address || !is_closed || !strchr(u->host, ':') : !is_host_name(u->host))
         return complain(c, hint, "%s has no valid host name", SHOWN(authority));
     int64_t port = 0;
     if (*rest && (*rest != ':' || !parse_int64(rest + 1, 1, 65535, &port)))
