@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* ignores - the names that are never assets, and what makes them. Case of ASCII letters does not matter: SMB clients vary it. */
+/* ignores - the names that are never assets, and what makes them. ASCII case does not matter: SMB clients vary it. */
 #include "plan_internal.h"
 
 #include <strings.h>
