@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* ignores - the names that are never assets, and what makes them. Case of ASCII letters does not matter: SMB clients vary it. */
+/* ignores - the names that are never assets, and what makes them. ASCII case does not matter: SMB clients vary it. */
 #include "plan_internal.h"
 
 #include <strings.h>
@@ -72,8 +72,15 @@ const struct ignore_row plan_ignores[] = {
     {NULL, NULL, false},
 };
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static bool is_match(const char *pattern, const char *name)
 {
+    if (pattern[0] != '*' && lower(pattern[0]) != lower(name[0])) /* nearly always: a scan asks this of every name */
+        return false;
     size_t len = strlen(pattern), name_len = strlen(name);
     if (pattern[0] == '*')
         return name_len >= len - 1 && strcasecmp(pattern + 1, name + name_len - (len - 1)) == 0;

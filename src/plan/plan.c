@@ -95,8 +95,8 @@ static bool is_not_included(const struct subject *s, struct plan *why)
             return false;
     if (s->is_dir || include->count == 0)
         return false;
-    return say(why, PLAN_IGNORED, s->folder->include_place, "no include matches it (%s:%d)", path_name(s->profile->file),
-               s->folder->include_place.line);
+    return say(why, PLAN_IGNORED, s->folder->include_place, "no include matches it (%s:%d)",
+               path_name(s->profile->file), s->folder->include_place.line);
 }
 
 static bool is_subject_ignored(const struct subject *s, struct plan *why)
@@ -117,7 +117,8 @@ static bool is_directory_ignored(const struct subject *whole, size_t len, struct
     return is_subject_ignored(&dir, why);
 }
 
-bool plan_is_ignored(const struct profile *p, const struct profile_folder *f, const char *path, bool is_dir, struct plan *why)
+bool plan_is_ignored(const struct profile *p, const struct profile_folder *f, const char *path, bool is_dir,
+                     struct plan *why)
 {
     const char *relative = path_below(path, f->path);
     if (!relative) /* the folder itself */
@@ -152,7 +153,8 @@ static bool is_name_too_long(struct plan *out)
         part++; /* the remote path is absolute */
         size_t len = strcspn(part, "/");
         if (len > PLAN_NAME_MAX)
-            return hold(out, CAUSE_ASSET_NAME, "a name in its path on the portal has %zu bytes, %d are allowed", len, PLAN_NAME_MAX);
+            return hold(out, CAUSE_ASSET_NAME, "a name in its path on the portal has %zu bytes, %d are allowed", len,
+                        PLAN_NAME_MAX);
     }
     return false;
 }
@@ -162,8 +164,9 @@ static bool is_size_unfit(const struct profile *p, int64_t bytes, struct plan *o
     if (bytes == 0 && out->folder->holds_empty)
         return hold(out, CAUSE_ASSET_EMPTY, "the file is empty (empty_files: hold)");
     if (p->tenant.transport == TRANSPORT_DISTRIBUTION && bytes > DISTRIBUTION_MAX_BYTES)
-        return hold(out, CAUSE_ASSET_TOO_LARGE, "larger than the portal's importer can take (%" PRId64 " bytes, at most %" PRId64 ")",
-                    bytes, DISTRIBUTION_MAX_BYTES);
+        return hold(out, CAUSE_ASSET_TOO_LARGE,
+                    "larger than the portal's importer can take (%" PRId64 " bytes, at most %" PRId64 ")", bytes,
+                    DISTRIBUTION_MAX_BYTES);
     if (bytes > ANY_TRANSPORT_MAX_BYTES)
         return hold(out, CAUSE_ASSET_TOO_LARGE, "larger than 64 GiB (%" PRId64 " bytes)", bytes);
     return false;

@@ -55,12 +55,14 @@ static void each_path_has_its_verdict(void **state)
         {"/srv/some/a.xmp", PLAN_IGNORED, "it matches the built-in \"*.xmp\""},
         {"/srv/some/a.tmp", PLAN_IGNORED, "it matches the built-in \"*.tmp\""},
         {"/srv/some/a.png", PLAN_IGNORED, "no include matches it (acme.yaml:11)"},
-        {"/srv/some/x/drafts/y/a.jpg", PLAN_IGNORED, "its directory x/drafts matches exclude \"**/drafts/**\" (acme.yaml:12)"},
+        {"/srv/some/x/drafts/y/a.jpg", PLAN_IGNORED,
+         "its directory x/drafts matches exclude \"**/drafts/**\" (acme.yaml:12)"},
         {"/srv/some/old/a.jpg", PLAN_IGNORED, "its directory old matches exclude \"old\" (acme.yaml:12)"},
         {"/srv/some/old", PLAN_IGNORED, "it matches exclude \"old\" (acme.yaml:12)"},
         {"/srv/some/top.jpg", PLAN_IGNORED, "it matches exclude \"/top.jpg\""},
         {"/srv/all/.git/objects/a.jpg", PLAN_IGNORED, "its directory .git matches the built-in \".*\" (a hidden name)"},
-        {"/srv/all/@eaDir/a.jpg", PLAN_IGNORED, "its directory @eaDir matches the built-in \"@eaDir\" (Synology thumbnails)"},
+        {"/srv/all/@eaDir/a.jpg", PLAN_IGNORED,
+         "its directory @eaDir matches the built-in \"@eaDir\" (Synology thumbnails)"},
         {"/srv/all/@eaDir", PLAN_PUBLISH, "/content/dam/mac/acme/all/@eaDir"}, /* a file of that name is a file */
         {"/srv/all", PLAN_IGNORED, "a watched folder itself"},
         {"/srv/all2/a.jpg", PLAN_NOT_WATCHED, "it lies in no folder"},
@@ -92,17 +94,29 @@ static void a_rule_says_where_it_stands(void **state)
 static void what_people_and_programs_leave_behind_is_ignored(void **state)
 {
     static const char *const ignored[] = {
-        ".DS_Store", "._hero.jpg", ".hidden", ".nfs000000001", "~$report.docx", "layout.idlk", "Thumbs.db", "thumbs.DB", "desktop.ini",
-        "Desktop.ini", "a.part", "a.crdownload", "a.tmp", "a.TMP", "a.jpg~", "a.filepart", "a.swp", "_brandsync.yaml", ".brandsync.yaml",
-        "press.collection.yaml", "a.xmp", "a.XMP", ".~lock.a.odt#", "Icon\r",
+        ".DS_Store",   "._hero.jpg",   ".hidden",         ".nfs000000001",   "~$report.docx",
+        "layout.idlk", "Thumbs.db",    "thumbs.DB",       "desktop.ini",     "Desktop.ini",
+        "a.part",      "a.crdownload", "a.tmp",           "a.TMP",           "a.jpg~",
+        "a.filepart",  "a.swp",        "_brandsync.yaml", ".brandsync.yaml", "press.collection.yaml",
+        "a.xmp",       "a.XMP",        ".~lock.a.odt#",   "Icon\r",
     };
     static const char *const kept[] = {
-        "a.jpg", "tmp", "part", "part.jpg", "DS_Store", "~a.jpg", "brandsync.yaml", "collection.yaml", "xmp", "lost+found", "#recycle",
-        "thumbs.db.jpg", "$a.jpg",
+        "a.jpg",           "tmp", "part",       "part.jpg", "DS_Store",      "~a.jpg", "brandsync.yaml",
+        "collection.yaml", "xmp", "lost+found", "#recycle", "thumbs.db.jpg", "$a.jpg",
     };
     static const char *const ignored_dirs[] = {
-        "@eaDir", "#recycle", "@Recycle", "#snapshot", "lost+found", "__MACOSX", "System Volume Information", "$RECYCLE.BIN", ".Trash-1000",
-        ".AppleDouble", ".git", "@EADIR",
+        "@eaDir",
+        "#recycle",
+        "@Recycle",
+        "#snapshot",
+        "lost+found",
+        "__MACOSX",
+        "System Volume Information",
+        "$RECYCLE.BIN",
+        ".Trash-1000",
+        ".AppleDouble",
+        ".git",
+        "@EADIR",
     };
     (void)state;
     AUTO(plan_release) struct plan why = {0};
@@ -277,10 +291,11 @@ static void the_ending_says_the_mime_type(void **state)
 static void no_mime_row_is_out_of_order(void **state)
 {
     static const char *const endings[] = {
-        "3gp", "7z", "ai", "avif", "bmp", "cr2", "dng", "eps", "epub", "gif", "heic", "idml", "jp2", "jpe", "jpf", "json", "key", "m2ts",
-        "m4v", "mkv", "mov", "mp3", "mpg", "mts", "mxf", "nef", "numbers", "otf", "pages", "pct", "pict", "pps", "ppt", "pptx", "psb", "ps",
-        "raf", "raw", "rtf", "svg", "svgz", "swf", "tga", "tif", "tiff", "ts", "ttf", "txt", "wav", "webm", "webp", "woff", "woff2", "xls",
-        "xlsx", "xml", "xmp", "yaml", "zip",
+        "3gp", "7z",   "ai",      "avif", "bmp",   "cr2",  "dng",  "eps", "epub", "gif",  "heic", "idml",
+        "jp2", "jpe",  "jpf",     "json", "key",   "m2ts", "m4v",  "mkv", "mov",  "mp3",  "mpg",  "mts",
+        "mxf", "nef",  "numbers", "otf",  "pages", "pct",  "pict", "pps", "ppt",  "pptx", "psb",  "ps",
+        "raf", "raw",  "rtf",     "svg",  "svgz",  "swf",  "tga",  "tif", "tiff", "ts",   "ttf",  "txt",
+        "wav", "webm", "webp",    "woff", "woff2", "xls",  "xlsx", "xml", "xmp",  "yaml", "zip",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {

@@ -19,58 +19,59 @@ static const char small[] = "version: 1\n"
                             "  - path: /srv/assets/campaigns\n"
                             "    existing: publish\n";
 
-static const char full[] = "version: 1\n"
-                           "title: \"ACME \\\"brand\\\" assets: \xc3\xa4\"\n"
-                           "tenant:\n"
-                           "  url: https://127.0.0.1:8443\n"
-                           "  id: acme-2\n"
-                           "  transport: distribution\n"
-                           "  root: /content/dam/brands/acme\n"
-                           "  public: true\n"
-                           "  importer_path: /a/b%20c\n"
-                           "  test_path: /bin/other\n"
-                           "  replication_test: true\n"
-                           "  headers: ['X-A: 1', \"X-B: it's: 2\"]\n"
-                           "  ca_file: /etc/ca.pem\n"
-                           "  client_certificate_file: /etc/client.pem\n"
-                           "  proxy: http://proxy.example.com:3128/\n"
-                           "  close_connection: true\n"
-                           "  digest: always\n"
-                           "  public_property: jcr:public\n"
-                           "  package_assets: 50\n"
-                           "identity:\n"
-                           "  mode: jwt\n"
-                           "  server: https://localhost:9443/\n"
-                           "  client_id: 'null'\n"
-                           "  client_secret_file: '/etc/my secret'\n"
-                           "  technical_account_id: a@b\n"
-                           "  organization_id: c@d\n"
-                           "  private_key_file: /etc/k\n"
-                           "  certificate_file: /etc/c\n"
-                           "  metascopes: ent_one, ent_two\n"
-                           "folders:\n"
-                           "  - path: /srv/a/b\n"
-                           "    to: x/Q1.2026\n"
-                           "    existing: skip\n"
-                           "    public: false\n"
-                           "    include: ['**/*.jpg']\n"
-                           "    exclude: ['drafts', \"a\\tb\"]\n"
-                           "    settle: 0s\n"
-                           "    settle_unseen: 90s\n"
-                           "    delete_after: 1500ms\n"
-                           "    priority: high\n"
-                           "    watch: poll\n"
-                           "    poll_every: 1h\n"
-                           "    empty_files: publish\n"
-                           "    case_collisions: allow\n"
-                           "  - {path: /srv/c/, existing: publish, sidecar: []}\n"
-                           "collections: []\n"
-                           "uploaders: 8\n"
-                           "schedule: {timezone: UTC, windows: []}\n"
-                           "guards: {max_unpublish: 0, max_unpublish_percent: 1, max_republish_percent: 2, min_items: 3}\n"
-                           "retry: {first: 250ms, max: 1d, attempts: 1}\n"
-                           "receipts: {keep: 30d}\n"
-                           "state: /var/lib/elsewhere/\n";
+static const char full[] =
+    "version: 1\n"
+    "title: \"ACME \\\"brand\\\" assets: \xc3\xa4\"\n"
+    "tenant:\n"
+    "  url: https://127.0.0.1:8443\n"
+    "  id: acme-2\n"
+    "  transport: distribution\n"
+    "  root: /content/dam/brands/acme\n"
+    "  public: true\n"
+    "  importer_path: /a/b%20c\n"
+    "  test_path: /bin/other\n"
+    "  replication_test: true\n"
+    "  headers: ['X-A: 1', \"X-B: it's: 2\"]\n"
+    "  ca_file: /etc/ca.pem\n"
+    "  client_certificate_file: /etc/client.pem\n"
+    "  proxy: http://proxy.example.com:3128/\n"
+    "  close_connection: true\n"
+    "  digest: always\n"
+    "  public_property: jcr:public\n"
+    "  package_assets: 50\n"
+    "identity:\n"
+    "  mode: jwt\n"
+    "  server: https://localhost:9443/\n"
+    "  client_id: 'null'\n"
+    "  client_secret_file: '/etc/my secret'\n"
+    "  technical_account_id: a@b\n"
+    "  organization_id: c@d\n"
+    "  private_key_file: /etc/k\n"
+    "  certificate_file: /etc/c\n"
+    "  metascopes: ent_one, ent_two\n"
+    "folders:\n"
+    "  - path: /srv/a/b\n"
+    "    to: x/Q1.2026\n"
+    "    existing: skip\n"
+    "    public: false\n"
+    "    include: ['**/*.jpg']\n"
+    "    exclude: ['drafts', \"a\\tb\"]\n"
+    "    settle: 0s\n"
+    "    settle_unseen: 90s\n"
+    "    delete_after: 1500ms\n"
+    "    priority: high\n"
+    "    watch: poll\n"
+    "    poll_every: 1h\n"
+    "    empty_files: publish\n"
+    "    case_collisions: allow\n"
+    "  - {path: /srv/c/, existing: publish, sidecar: []}\n"
+    "collections: []\n"
+    "uploaders: 8\n"
+    "schedule: {timezone: UTC, windows: []}\n"
+    "guards: {max_unpublish: 0, max_unpublish_percent: 1, max_republish_percent: 2, min_items: 3}\n"
+    "retry: {first: 250ms, max: 1d, attempts: 1}\n"
+    "receipts: {keep: 30d}\n"
+    "state: /var/lib/elsewhere/\n";
 
 static struct profile *parse(const char *text)
 {
@@ -243,8 +244,35 @@ static void what_is_printed_reads_back_as_the_same_profile(void **state)
 static void any_title_survives_printing(void **state)
 {
     static const char *const titles[] = {
-        "true", "null", "~", "12", "-", "- a", "a: b", "a #b", " a ", "*x", "&x", "!x", "%x", "@x", "`x", "{a}", "[a]", "'", "a\\b",
-        "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80", "\xc2\x85", "?", "yes", "2026-01-01", "=", "<<", "\xef\xbf\xbf",
+        "true",
+        "null",
+        "~",
+        "12",
+        "-",
+        "- a",
+        "a: b",
+        "a #b",
+        " a ",
+        "*x",
+        "&x",
+        "!x",
+        "%x",
+        "@x",
+        "`x",
+        "{a}",
+        "[a]",
+        "'",
+        "a\\b",
+        "\xe2\x80\xa8",
+        "\xef\xbb\xbf",
+        "\xf0\x9f\x98\x80",
+        "\xc2\x85",
+        "?",
+        "yes",
+        "2026-01-01",
+        "=",
+        "<<",
+        "\xef\xbf\xbf",
     };
     (void)state;
     AUTO(profile_freep) struct profile *p = parse(small);

@@ -203,8 +203,9 @@ static void a_profile_is_found_by_name_file_or_being_the_only_one(void **state)
     check_not_found(NULL, "brandsync init NAME");
     check_not_found("acme", "no profile \"acme\"");
 
-    AUTO(mem_freep) char *acme = make_file("acme.yaml", "", 0600), *notes = make_file("notes.txt", "", 0600);
-    AUTO(mem_freep) char *hidden = make_file(".hidden.yaml", "", 0600);
+    free(make_file("notes.txt", "", 0600)); /* neither of these is a profile */
+    free(make_file(".hidden.yaml", "", 0600));
+    AUTO(mem_freep) char *acme = make_file("acme.yaml", "", 0600);
     check_found(NULL, acme);
     check_found("", acme);
     check_found("acme", acme);

@@ -44,31 +44,32 @@ static void a_problem_is_shown_with_place_line_caret_and_hint(void **state)
                   "acme.yaml:12:1: error: found character that cannot start any token\n"
                   "   12 | \twindows: []\n"
                   "      | ^ indent with blanks, not tabs; put text with special characters in quotes\n");
-    check_printed("version: 1\n"
-                  "tenant: {url: https://acme.example.com}\n"
-                  "identity:\n"
-                  "  client_id: a\n"
-                  "  client_secret_file: etc/acme.secret\n"
-                  "  scopes: [openid]\n"
-                  "folders:\n"
-                  "  - path: /srv/assets\n"
-                  "    existing: publish\n"
-                  "    exlude: [\"**/drafts/**\"]\n"
-                  "schedule:\n"
-                  "  bandwidth:\n"
-                  "    - {from: \"25:00\", to: \"06:00\", limit: 2MB/s}\n",
-                  "acme.yaml:5:23: error: \"etc/acme.secret\" is not the path of a file\n"
-                  "    5 |   client_secret_file: etc/acme.secret\n"
-                  "      |                       ^^^^^^^^^^^^^^^ expected an absolute path without empty, \".\" or \"..\" parts\n"
-                  "acme.yaml:10:5: error: unknown key \"exlude\" in folders[0]\n"
-                  "   10 |     exlude: [\"**/drafts/**\"]\n"
-                  "      |     ^^^^^^ the nearest known key is \"exclude\"\n"
-                  "acme.yaml:12:3: error: schedule.bandwidth is not built in this version yet\n"
-                  "   12 |   bandwidth:\n"
-                  "      |   ^^^^^^^^^ remove it\n"
-                  "acme.yaml:13:14: error: \"25:00\" is not a time of day\n"
-                  "   13 |     - {from: \"25:00\", to: \"06:00\", limit: 2MB/s}\n"
-                  "      |              ^^^^^^^ expected \"00:00\" to \"24:00\"\n");
+    check_printed(
+        "version: 1\n"
+        "tenant: {url: https://acme.example.com}\n"
+        "identity:\n"
+        "  client_id: a\n"
+        "  client_secret_file: etc/acme.secret\n"
+        "  scopes: [openid]\n"
+        "folders:\n"
+        "  - path: /srv/assets\n"
+        "    existing: publish\n"
+        "    exlude: [\"**/drafts/**\"]\n"
+        "schedule:\n"
+        "  bandwidth:\n"
+        "    - {from: \"25:00\", to: \"06:00\", limit: 2MB/s}\n",
+        "acme.yaml:5:23: error: \"etc/acme.secret\" is not the path of a file\n"
+        "    5 |   client_secret_file: etc/acme.secret\n"
+        "      |                       ^^^^^^^^^^^^^^^ expected an absolute path without empty, \".\" or \"..\" parts\n"
+        "acme.yaml:10:5: error: unknown key \"exlude\" in folders[0]\n"
+        "   10 |     exlude: [\"**/drafts/**\"]\n"
+        "      |     ^^^^^^ the nearest known key is \"exclude\"\n"
+        "acme.yaml:12:3: error: schedule.bandwidth is not built in this version yet\n"
+        "   12 |   bandwidth:\n"
+        "      |   ^^^^^^^^^ remove it\n"
+        "acme.yaml:13:14: error: \"25:00\" is not a time of day\n"
+        "   13 |     - {from: \"25:00\", to: \"06:00\", limit: 2MB/s}\n"
+        "      |              ^^^^^^^ expected \"00:00\" to \"24:00\"\n");
 }
 
 /* --- one wrong thing at a time --------------------------------------------------------------------------- */
@@ -94,8 +95,8 @@ static char *profile_with(enum part part, const char *line)
                       "    existing: publish\n"
                       "%s%s"
                       "%s\n",
-                      in[TENANT], *in[TENANT] ? "\n" : "", in[IDENTITY], *in[IDENTITY] ? "\n" : "", in[FOLDER], *in[FOLDER] ? "\n" : "",
-                      in[TOP]);
+                      in[TENANT], *in[TENANT] ? "\n" : "", in[IDENTITY], *in[IDENTITY] ? "\n" : "", in[FOLDER],
+                      *in[FOLDER] ? "\n" : "", in[TOP]);
 }
 
 struct row {
@@ -222,8 +223,10 @@ static void each_wrong_value_is_one_error(void **state)
         {FOLDER, "  - {path: /srv/a, to: b, existing: skip}", "folders[1] and folders[0] (line 9) overlap on disk"},
         {FOLDER, "  - {path: /srv/a/b, existing: skip}", "overlap on disk"},
         {FOLDER, "  - {path: /srv, existing: skip}", "overlap on disk"},
-        {FOLDER, "  - {path: /x/a, existing: skip}", "11:12: error: folders[1] and folders[0] (line 9) overlap on the portal"},
-        {FOLDER, "  - {path: /x/b, to: a/b, existing: skip}", "11:22: error: folders[1] and folders[0] (line 9) overlap on the portal"},
+        {FOLDER, "  - {path: /x/a, existing: skip}",
+         "11:12: error: folders[1] and folders[0] (line 9) overlap on the portal"},
+        {FOLDER, "  - {path: /x/b, to: a/b, existing: skip}",
+         "11:22: error: folders[1] and folders[0] (line 9) overlap on the portal"},
         {TOP, "state: /srv/a/state", "state \"/srv/a/state\" and folders[0] lie in one another"},
         {TOP, "state: /srv", "lie in one another"},
         /* what is missing */
@@ -255,8 +258,10 @@ static void what_is_not_built_is_refused_by_name(void **state)
         {FOLDER, "    sidecar: [title, metadata, priority, ignore, dates]", "folders[0].sidecar is not built"},
         {FOLDER, "  - {path: /x, existing: compare}", "folders[1].existing: compare is not built"},
         {FOLDER, "  - {path: /x, existing: assume-published}", "in this version: publish or skip"},
-        {TOP, "collections: [{name: a, members: ['a/*']}]", "11:1: error: collections is not built in this version yet"},
-        {TOP, "schedule: {windows: [{days: mon-fri, from: '20:00', to: '24:00'}, {days: [sat, sun]}]}", "schedule.windows is not built"},
+        {TOP, "collections: [{name: a, members: ['a/*']}]",
+         "11:1: error: collections is not built in this version yet"},
+        {TOP, "schedule: {windows: [{days: mon-fri, from: '20:00', to: '24:00'}, {days: [sat, sun]}]}",
+         "schedule.windows is not built"},
         {TOP, "schedule: {max_assets_per_hour: 1000}", "schedule.max_assets_per_hour: 1000 is not built"},
         {TOP, "schedule: {bandwidth: [{from: '06:00', to: '20:00', limit: 2MB/s}]}", "schedule.bandwidth is not built"},
         {TOP, "approvers: {users: [ops]}", "approvers.users is not built"},
@@ -276,7 +281,9 @@ static void what_is_built_or_says_nothing_is_accepted(void **state)
         {TENANT, "  root: /content/dam/acme/", ""},
         {TENANT, "  proxy: socks5h://[::1]:1080", ""},
         {IDENTITY, "  server: 'https://[2001:db8::1]:443/'", ""},
-        {FOLDER, "    on_delete: keep\n    approval: none\n    remove_folders: never\n    hold_new: false\n    sidecar: []", ""},
+        {FOLDER,
+         "    on_delete: keep\n    approval: none\n    remove_folders: never\n    hold_new: false\n    sidecar: []",
+         ""},
         {FOLDER, "    case_collisions: allow\n    watch: events", ""},
         {FOLDER, "    to: Q1.2026/x y", ""},
         {FOLDER, "    include: ['[{]a}', '/top.jpg', '[!a]*']", ""},
@@ -394,12 +401,13 @@ static void check_all(const char *text, const char *const *expected)
 static void all_that_is_missing_is_said_at_once(void **state)
 {
     (void)state;
-    check_all("title: x\n", (const char *const[]){"error: missing key \"version\"\n", "error: missing key \"tenant\"\n",
-                                                  "error: missing key \"identity\"\n", "error: missing key \"folders\"\n", NULL});
+    check_all("title: x\n",
+              (const char *const[]){"error: missing key \"version\"\n", "error: missing key \"tenant\"\n",
+                                    "error: missing key \"identity\"\n", "error: missing key \"folders\"\n", NULL});
     check_all("version: 1\ntenant: {}\nidentity: {}\nfolders: []\n",
               (const char *const[]){"missing key \"url\" in tenant", "missing key \"client_id\" in identity",
-                                    "missing key \"client_secret_file\" in identity", "missing key \"scopes\" in identity (mode oauth)",
-                                    "folders is empty", NULL});
+                                    "missing key \"client_secret_file\" in identity",
+                                    "missing key \"scopes\" in identity (mode oauth)", "folders is empty", NULL});
     check_all("version: 1\ntenant: {url: 'https://a'}\nidentity: {mode: jwt, client_id: a, client_secret_file: /s}\n"
               "folders: [{path: /srv/a, existing: publish}]\n",
               (const char *const[]){"error: missing key \"technical_account_id\" in identity (mode jwt)",
@@ -409,7 +417,8 @@ static void all_that_is_missing_is_said_at_once(void **state)
                                     "warning: Adobe ended JWT credentials on 1 March 2026", NULL});
     check_all("version: 1\ntenant: {url: 'https://a'}\nidentity: {mode: jtw, client_id: a, client_secret_file: /s}\n"
               "folders: [{path: /srv/a, existing: publish}]\n",
-              (const char *const[]){"the nearest known word is \"jwt\"", NULL}); /* and nothing that follows from a wrong guess */
+              (const char *const[]){"the nearest known word is \"jwt\"",
+                                    NULL}); /* and nothing that follows from a wrong guess */
     check_all("version: 2\ntenant: {url: 'https://a'}\nidentity: {client_id: a, client_secret_file: /s, scopes: []}\n"
               "folders: [{path: /srv/a, existing: publish}]\n",
               (const char *const[]){"1:10: error: version cannot be 2", "missing key \"scopes\"", NULL});
@@ -423,8 +432,9 @@ static void problems_come_in_order_of_place(void **state)
     (void)state;
     AUTO(problems_release) struct problems problems;
     AUTO(buf_release) struct buf out = BUF_INIT(1 << 20);
-    static const char text[] = "folders: [{path: a, existing: b, c: d}]\nuploaders: 9\nidentity: {scopes: ['a b'], x: y}\nversion: 3\n"
-                               "tenant: {root: x, url: y, id: '/', public: no}\n";
+    static const char text[] =
+        "folders: [{path: a, existing: b, c: d}]\nuploaders: 9\nidentity: {scopes: ['a b'], x: y}\nversion: 3\n"
+        "tenant: {root: x, url: y, id: '/', public: no}\n";
     print_problems(text, strlen(text), &out, &problems);
     assert_true(problems.count > 10);
     for (size_t i = 1; i < problems.count; i++) {
@@ -438,7 +448,8 @@ static void problems_come_in_order_of_place(void **state)
 static void the_caret_stands_below_its_character(void **state)
 {
     (void)state;
-    AUTO(problems_release) struct problems problems = {.file = str_copy("a.yaml"), .source = str_copy("x\n\t\xc3\xa4\xc3\xb6: y\r\nz")};
+    AUTO(problems_release)
+    struct problems problems = {.file = str_copy("a.yaml"), .source = str_copy("x\n\t\xc3\xa4\xc3\xb6: y\r\nz")};
     problems_add(&problems, true, (struct spot){2, 3, 1}, NULL, "here");
     problems_add(&problems, false, (struct spot){3, 2, 0}, "h", "behind the end");
     problems_add(&problems, false, (struct spot){0}, "as a whole", "no place");
