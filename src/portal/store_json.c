@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* store_json - the store's changes as JSON lines: written before a change is made, read back when the store is opened. */
+/* store_json - the store's changes as JSON lines: written before a change is made, read back when it is opened. */
 #include "store_internal.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -92,8 +92,8 @@ static bool parse_change(const json_t *line, const char *tmp, struct store_chang
     json_t *puts, *removes, *item;
     json_int_t request, arrived;
     size_t i;
-    if (json_unpack((json_t *)line, "{s:I, s:I, s:o, s:o}", "request", &request, "arrived_ms", &arrived, "remove", &removes,
-                    "put", &puts) != 0)
+    if (json_unpack((json_t *)line, "{s:I, s:I, s:o, s:o}", "request", &request, "arrived_ms", &arrived, "remove",
+                    &removes, "put", &puts) != 0)
         return false;
     change->request = request;
     *arrived_ms = arrived;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * vault - a FileVault package being received: originals go to the store's spool and are hashed on the way, XML is parsed as
- * soon as its entry ends, in whatever order the entries come; filter.xml is usually the last, the commit record.
+ * vault - a FileVault package being received: originals go to the store's spool and are hashed on the way, XML is
+ * parsed as soon as its entry ends, in whatever order the entries come; filter.xml is usually the last, the commit
+ * record.
  */
 #include "vault_internal.h"
 #include <openssl/evp.h>
@@ -35,7 +36,7 @@ struct vault {
     EVP_MD_CTX *digest;
 };
 
-/* --- parts ----------------------------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------------------------- */
 
 struct part *parts_get(const struct parts *p, const char *path)
 {
@@ -87,8 +88,8 @@ void parts_release(struct parts *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         struct part *part = p->item[i];
-        store_put_release(&(struct store_put){.path = part->path, .property = part->property,
-                                              .properties = part->properties, .spooled = part->spooled});
+        store_put_release(&(struct store_put){
+            .path = part->path, .property = part->property, .properties = part->properties, .spooled = part->spooled});
         node_release(&part->before);
         free(part);
     }
@@ -97,7 +98,7 @@ void parts_release(struct parts *p)
     *p = (struct parts){0};
 }
 
-/* --- names: FileVault's PlatformNameFormat, backwards ------------------------------------------------------------- */
+/* --- names: FileVault's PlatformNameFormat, backwards ------------------------------------------------------------ */
 
 static void add_decoded(struct buf *out, const char *name, size_t len)
 {
@@ -146,7 +147,8 @@ char *jcr_path(const char *entry_name, struct err *e)
         add_jcr_name(&path, name, (size_t)(end - name));
         if (path.is_over)
             break;
-        if (*end && str_ends(path.data + start, ".dir")) /* FileVault takes it off every directory, not only of files' */
+        /* FileVault takes it off every directory, not only of those that belong to a file. */
+        if (*end && str_ends(path.data + start, ".dir"))
             path.data[path.len -= strlen(".dir")] = '\0';
         if (!jcr_name_check(path.data + start, e)) {
             err_wrap(e, "entry '%s'", entry_name);
@@ -158,7 +160,7 @@ char *jcr_path(const char *entry_name, struct err *e)
     return path.is_over ? NULL : path.len > 0 ? buf_take(&path) : str_copy("/");
 }
 
-/* --- entries as they arrive --------------------------------------------------------------------------------------------- */
+/* --- entries as they arrive -------------------------------------------------------------------------------------- */
 
 static bool remember(struct vault *v, const char *name, struct err *e)
 {
@@ -268,7 +270,7 @@ static bool entry_end(void *arg, int64_t bytes, struct err *e)
 
 static const struct unzip_handler handler = {.entry = entry_begin, .data = entry_data, .end = entry_end};
 
-/* --- from outside ------------------------------------------------------------------------------------------------------------ */
+/* --- from outside ------------------------------------------------------------------------------------------------ */
 
 struct vault *vault_new(struct store *s)
 {

@@ -2,8 +2,8 @@
 /*
  * vault_xml - the XML of a package: document views, the filter, the properties.
  *
- * What is declared as an entity, goes too deep or uses a namespace the tenant does not know is refused. Prefixes are those of
- * the tenant, whatever the file calls them, as in FileVault.
+ * What is declared as an entity, goes too deep or uses a namespace the tenant does not know is refused. Prefixes are
+ * those of the tenant, whatever the file calls them, as in FileVault.
  */
 #include "vault_internal.h"
 #include <expat.h>
@@ -43,7 +43,7 @@ static const struct {
     {"Iptc4xmpCore", "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"},
 };
 
-/* --- the walker: expat with limits ------------------------------------------------------------------------- */
+/* --- the walker: expat with limits ------------------------------------------------------------------------------- */
 
 static bool refuse(struct reader *r, const char *why, const char *what)
 {
@@ -130,7 +130,7 @@ static const char *attribute_of(const char **attribute, const char *name)
     return NULL;
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------------------------- */
 
 static bool prefix_is_known(const char *prefix, size_t len)
 {
@@ -205,7 +205,7 @@ static char *qualified(struct reader *r, const char *expat_name)
     return buf_take(&name);
 }
 
-/* --- document views ------------------------------------------------------------------------------------------------- */
+/* --- document views ---------------------------------------------------------------------------------------------- */
 
 struct docview {
     struct reader reader;
@@ -312,7 +312,7 @@ bool xml_read_docview(XML_Parser parser, const char *xml, size_t len, const char
     return is_done;
 }
 
-/* --- filter.xml ---------------------------------------------------------------------------------------------------------- */
+/* --- filter.xml -------------------------------------------------------------------------------------------------- */
 
 struct filter_reader {
     struct reader reader;
@@ -355,7 +355,7 @@ struct filter *xml_read_filter(XML_Parser parser, const char *xml, size_t len, s
     return NULL;
 }
 
-/* --- properties.xml --------------------------------------------------------------------------------------------------------- */
+/* --- properties.xml ---------------------------------------------------------------------------------------------- */
 
 struct properties_reader {
     struct reader reader;
@@ -383,7 +383,10 @@ static bool properties_end(struct reader *r)
 
 bool xml_check_properties(XML_Parser parser, const char *xml, size_t len, struct err *e)
 {
-    struct properties_reader p = {.reader = {.start = properties_start, .end = properties_end, .may_have_doctype = true,
-                                             .file = "META-INF/vault/properties.xml", .text = BUF_INIT(VALUE_MAX)}};
+    struct properties_reader p = {.reader = {.start = properties_start,
+                                             .end = properties_end,
+                                             .may_have_doctype = true,
+                                             .file = "META-INF/vault/properties.xml",
+                                             .text = BUF_INIT(VALUE_MAX)}};
     return parse(&p.reader, parser, xml, len, e);
 }

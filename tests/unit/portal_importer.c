@@ -148,7 +148,7 @@ TEST(each_algorithm_is_compared)
         {"SHA-1=00", 400},
         {"SHA-384=00", 400},
         {"SHA-512=00", 400},
-        {"SHA-256=", 200},          /* no digest at all, as in Sling */
+        {"SHA-256=", 200}, /* no digest at all, as in Sling */
         {"SHA-256=base64/+", 200},
         {"CRC32=00", 200},
     };
@@ -156,8 +156,7 @@ TEST(each_algorithm_is_compared)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(result_release) struct result r = post(&t, "DSTRPCK::TEST|/a", 16, ALL, rows[i].digest);
         if (r.status != rows[i].status)
-            fail_msg("%s: %d %s", rows[i].digest, r.status,
-                     json_string_value(json_object_get(r.reply, "received")));
+            fail_msg("%s: %d %s", rows[i].digest, r.status, json_string_value(json_object_get(r.reply, "received")));
     }
     tenant_release(&t);
 }

@@ -191,10 +191,9 @@ TEST(asset_and_folder_change_places)
 
 TEST(root_and_outside_cannot_be_changed)
 {
-    static const char *const paths[] = {"/",           "/content",         "/content/dam", TENANT,
-                                        TENANT "x/a",  "/content/dam/mac/other/a", "/apps/x", "relative",
-                                        TENANT "/../x", TENANT "/a//b",    TENANT "/.",    TENANT "/\xff",
-                                        "/content/dam/collections"};
+    static const char *const paths[] = {
+        "/",        "/content",     "/content/dam", TENANT,      TENANT "x/a",   "/content/dam/mac/other/a", "/apps/x",
+        "relative", TENANT "/../x", TENANT "/a//b", TENANT "/.", TENANT "/\xff", "/content/dam/collections"};
     struct tenant t = tenant_new();
     struct store_change c = {0};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -266,9 +265,12 @@ TEST(a_change_whose_line_was_written_is_completed_at_the_next_start)
     write_file(&t, "/tmp/s3", "after");
     write_file(&t, "/tmp/never named", "x");
     log_add(&t, "{\"request\":9,\"arrived_ms\":5,\"remove\":[\"" TENANT "/old\"],\"put\":["
-                "{\"path\":\"" TENANT "/new/1\",\"kind\":\"asset\",\"bytes\":3,\"sha256\":\"\",\"spooled\":\"s1\",\"properties\":{}},"
-                "{\"path\":\"" TENANT "/new/2\",\"kind\":\"asset\",\"bytes\":3,\"sha256\":\"\",\"spooled\":\"s2\",\"properties\":{}},"
-                "{\"path\":\"" TENANT "/both\",\"kind\":\"asset\",\"bytes\":5,\"sha256\":\"\",\"spooled\":\"s3\",\"properties\":{}}]}\n");
+                "{\"path\":\"" TENANT
+                "/new/1\",\"kind\":\"asset\",\"bytes\":3,\"sha256\":\"\",\"spooled\":\"s1\",\"properties\":{}},"
+                "{\"path\":\"" TENANT
+                "/new/2\",\"kind\":\"asset\",\"bytes\":3,\"sha256\":\"\",\"spooled\":\"s2\",\"properties\":{}},"
+                "{\"path\":\"" TENANT
+                "/both\",\"kind\":\"asset\",\"bytes\":5,\"sha256\":\"\",\"spooled\":\"s3\",\"properties\":{}}]}\n");
     for (int round = 0; round < 3; round++) {
         tenant_restart(&t);
         assert_absent(&t, TENANT "/old");
@@ -284,7 +286,8 @@ TEST(a_change_whose_line_was_written_is_completed_at_the_next_start)
 
 TEST(a_torn_last_line_was_never_a_change)
 {
-    static const char *const torn[] = {"{\"request\":1,\"arriv", "{}\n", "\n", "{\"request\":1,\"arrived_ms\":1,\"remove\":[\"" TENANT "/a\"],\"put\":[]}"};
+    static const char *const torn[] = {"{\"request\":1,\"arriv", "{}\n", "\n",
+                                       "{\"request\":1,\"arrived_ms\":1,\"remove\":[\"" TENANT "/a\"],\"put\":[]}"};
     for (size_t i = 0; i < ARRAY_LEN(torn); i++) {
         struct tenant t = tenant_new();
         struct store_change c = {0};

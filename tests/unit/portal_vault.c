@@ -173,9 +173,9 @@ TEST(modes_differ_in_what_they_touch)
     static const struct {
         const char *mode, *title, *keep, *new, *bytes;
     } rows[] = {
-        {"replace", "F2", NULL, "1", "a2"},          {"update_properties", "F2", "me", "1", "a2"},
-        {"update", "F2", "me", "1", "a2"},           {"merge_properties", "F", "me", "1", "a"},
-        {"merge", "F", "me", NULL, "a"},             {"UPDATE_PROPERTIES", "F2", "me", "1", "a2"},
+        {"replace", "F2", NULL, "1", "a2"}, {"update_properties", "F2", "me", "1", "a2"},
+        {"update", "F2", "me", "1", "a2"},  {"merge_properties", "F", "me", "1", "a"},
+        {"merge", "F", "me", NULL, "a"},    {"UPDATE_PROPERTIES", "F2", "me", "1", "a2"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct tenant t = tenant_with_neighbours();
@@ -332,8 +332,8 @@ TEST(odd_names_are_kept_as_they_are)
 
 TEST(names_no_repository_takes_are_refused)
 {
-    static const char *const names[] = {"/a[1].jpg",    "/a%7cb",      "/a*", "/%2fetc", "/%2e%2e", "/ blank", "/blank ",
-                                        "/_foo_bar.jpg", "/a%3ab.jpg", "/%00x", "/%zz"};
+    static const char *const names[] = {"/a[1].jpg", "/a%7cb",        "/a*",        "/%2fetc", "/%2e%2e", "/ blank",
+                                        "/blank ",   "/_foo_bar.jpg", "/a%3ab.jpg", "/%00x",   "/%zz"};
     struct tenant t = tenant_new();
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct zip z = zip_new();
@@ -415,10 +415,19 @@ TEST(values_lose_type_and_escapes)
     static const struct {
         const char *xml, *value;
     } rows[] = {
-        {"plain", "plain"},          {"{Boolean}true", "true"},    {"{Date}2026-11-24T14:53:04.000Z", "2026-11-24T14:53:04.000Z"},
-        {"\\{not a type}", "{not a type}"}, {"\\[not, an array]", "[not, an array]"}, {"[a,b\\,c]", "[a,b\\,c]"},
-        {"{Long}[1,2]", "[1,2]"},    {"back\\\\slash", "back\\slash"}, {"\\u00e9\\u0041", "\xc3\xa9""A"}, {"", ""},
-        {"\\0", ""},                 {"&lt;&amp;&quot;&#10;", "<&\"\n"},
+        {"plain", "plain"},
+        {"{Boolean}true", "true"},
+        {"{Date}2026-11-24T14:53:04.000Z", "2026-11-24T14:53:04.000Z"},
+        {"\\{not a type}", "{not a type}"},
+        {"\\[not, an array]", "[not, an array]"},
+        {"[a,b\\,c]", "[a,b\\,c]"},
+        {"{Long}[1,2]", "[1,2]"},
+        {"back\\\\slash", "back\\slash"},
+        {"\\u00e9\\u0041", "\xc3\xa9"
+                           "A"},
+        {"", ""},
+        {"\\0", ""},
+        {"&lt;&amp;&quot;&#10;", "<&\"\n"},
     };
     struct tenant t = tenant_new();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -438,17 +447,22 @@ TEST(bad_content_is_refused_with_its_reason)
     static const struct {
         const char *path, *inside, *why;
     } rows[] = {
-        {"/a", "jcr:primaryType=\"dam:Asset\"><jcr:content jcr:primaryType=\"dam:AssetContent\"><renditions/></jcr:content>",
+        {"/a",
+         "jcr:primaryType=\"dam:Asset\"><jcr:content jcr:primaryType=\"dam:AssetContent\"><renditions/></jcr:content>",
          "must not mention its renditions"},
-        {"/a", "jcr:primaryType=\"dam:Asset\"><jcr:content jcr:primaryType=\"dam:AssetContent\">"
-               "<renditions jcr:primaryType=\"nt:folder\"/></jcr:content>", "must not mention its renditions"},
+        {"/a",
+         "jcr:primaryType=\"dam:Asset\"><jcr:content jcr:primaryType=\"dam:AssetContent\">"
+         "<renditions jcr:primaryType=\"nt:folder\"/></jcr:content>",
+         "must not mention its renditions"},
         {"/a", "jcr:primaryType=\"dam:Asset\">", "dam:AssetContent"},
         {"/a", "jcr:title=\"x\">", "'jcr:primaryType' missing"},
         {"/a", "jcr:primaryType=\"sling:Folder\" cq:x=\"1\">", "unbound prefix"},
-        {"/a", "xmlns:own=\"http://example.com/\" own:x=\"1\" jcr:primaryType=\"sling:Folder\">", "namespace is not registered"},
+        {"/a", "xmlns:own=\"http://example.com/\" own:x=\"1\" jcr:primaryType=\"sling:Folder\">",
+         "namespace is not registered"},
         {"/a", "jcr:primaryType=\"sling:Folder\"", "not well-formed"},
         {"/a", "jcr:primaryType=\"sling:Folder\"><b>", "mismatched tag"},
-        {"/a", "jcr:primaryType=\"sling:Folder\"><b><c jcr:primaryType=\"nt:unstructured\"/></b>", "parent has no jcr:primaryType"},
+        {"/a", "jcr:primaryType=\"sling:Folder\"><b><c jcr:primaryType=\"nt:unstructured\"/></b>",
+         "parent has no jcr:primaryType"},
         {"/a/_jcr_content/renditions/original.dir", "jcr:primaryType=\"nt:file\">", "jcr:data not found"},
     };
     struct tenant t = tenant_new();
@@ -509,7 +523,8 @@ TEST(hostile_xml_is_refused)
     zip_text(&z, "META-INF/vault/properties.xml", "<!DOCTYPE x [<!ENTITY a \"aaaa\">]><properties>&a;</properties>");
     import_refused(&t, &z, "document type definition");
     z = zip_new();
-    zip_text(&z, "META-INF/vault/properties.xml", "<properties><entry key=\"packageFormatVersion\">3</entry></properties>");
+    zip_text(&z, "META-INF/vault/properties.xml",
+             "<properties><entry key=\"packageFormatVersion\">3</entry></properties>");
     import_refused(&t, &z, "content format version not supported: '3'");
     z = zip_new();
     buf_str(&deep, "<properties>");
@@ -529,7 +544,8 @@ TEST(hostile_xml_is_refused)
 
 TEST(what_has_no_place_here_is_refused)
 {
-    static const char *const names[] = {"jcr_root" TENANT "/a.jpg", "jcr_root" TENANT "/a/_jcr_content/renditions/thumbnail.png",
+    static const char *const names[] = {"jcr_root" TENANT "/a.jpg",
+                                        "jcr_root" TENANT "/a/_jcr_content/renditions/thumbnail.png",
                                         "jcr_root" TENANT "/_rep_policy.xml"};
     struct tenant t = tenant_new();
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
