@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
 include packaging/deps.mk
 
 # --- flags -------------------------------------------------------------------------------------------
-PKGS := libcurl openssl yaml-0.1 zlib sqlite3 jansson libmicrohttpd libmagic libsystemd libutf8proc expat
+PKGS := libcurl openssl yaml-0.1 zlib sqlite3 jansson libmicrohttpd libsystemd libutf8proc expat
 # `:=` and a cache file would be more; pkg-config takes 20 ms.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linotifytools
