@@ -372,8 +372,10 @@ static void links_lead_to_a_file_that_is_checked(void **state)
 
 /* A canary that no code of this test holds in one piece: its bytes are here under a mask. */
 enum { MASK = 0x5a };
-static const volatile unsigned char masked[] = {'c' ^ MASK, 'a' ^ MASK, 'n' ^ MASK, 'a' ^ MASK, 'r' ^ MASK, 'y' ^ MASK, '-' ^ MASK,
-                                                'q' ^ MASK, '7' ^ MASK, 'z' ^ MASK, '1' ^ MASK, 'v' ^ MASK, '5' ^ MASK, 'k' ^ MASK};
+static const volatile unsigned char masked[] = {
+    'c' ^ MASK, 'a' ^ MASK, 'n' ^ MASK, 'a' ^ MASK, 'r' ^ MASK, 'y' ^ MASK, '-' ^ MASK,
+    'q' ^ MASK, '7' ^ MASK, 'z' ^ MASK, '1' ^ MASK, 'v' ^ MASK, '5' ^ MASK, 'k' ^ MASK,
+};
 
 static size_t count_canaries(const unsigned char *data, size_t len)
 {
