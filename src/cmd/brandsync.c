@@ -44,8 +44,9 @@ static const struct command commands[] = {
     {"help", "[COMMAND|CAUSE]", "Help of a command, or of a cause such as tenant.busy.", "brandsync help auth.secret", "", .most = 2,
      .run = help_run},
 
-    {"approve"}, {"bandwidth"}, {"compare"}, {"doctor"}, {"key rotate"}, {"later"}, {"pause"}, {"plan"}, {"queue drop"}, {"queue retry"},
-    {"reject"}, {"resume"}, {"secret"}, {"upgrade"}, {0},
+    {.name = "approve"}, {.name = "bandwidth"}, {.name = "compare"}, {.name = "doctor"}, {.name = "key rotate"},
+    {.name = "later"}, {.name = "pause"}, {.name = "plan"}, {.name = "queue drop"}, {.name = "queue retry"},
+    {.name = "reject"}, {.name = "resume"}, {.name = "secret"}, {.name = "upgrade"}, {0},
 };
 
 /* A full disk behind a redirection must not pass for success. */

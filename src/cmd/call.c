@@ -7,7 +7,7 @@
 
 #define PROFILES "/etc/brandsync"
 
-enum { AGENT_WAIT_MS = 30000 };
+enum { AGENT_WAIT_MS = 30000, WAKE_WAIT_MS = 2000 };
 
 const struct cause_info agent_not_running = {
     .name = "agent.not-running",
@@ -212,6 +212,15 @@ json_t *cmd_operate(struct cmd *c, json_t *request, int *code)
         return take_answer(c, reply, code);
     *code = say_unreached(c, &e);
     return NULL;
+}
+
+void cmd_wake(const struct cmd *c)
+{
+    AUTO(mem_freep) char *socket = control_socket_path(c->profile->name, c->profile->state);
+    AUTO(json_freep) json_t *request = json_pack("{s:s}", "verb", "wake");
+    struct err e;
+
+    json_decref(control_call(socket, request, WAKE_WAIT_MS, &e));
 }
 
 /* --- the ledger in its stead --------------------------------------------------------------------------------------- */

@@ -150,10 +150,31 @@ int cmd_profile_find(struct cmd *c) MUST_CHECK;
 char *cmd_start_line(const struct profile *p); /* what starts the agent */
 
 extern const struct cause_info agent_not_running; /* known here, where no agent can say it */
+#define OFFLINE_HINT "the agent is not running; this is from its ledger"
 
 /* Both take `request` and need c->profile. NULL: *code is the exit code of what was said. */
 json_t *cmd_operate(struct cmd *c, json_t *request, int *code);                  /* needs the agent */
 json_t *cmd_read(struct cmd *c, json_t *request, bool *is_offline, int *code);   /* else from the ledger */
+/* A running agent that had given up tries at once; without one there is nobody to tell. */
+void cmd_wake(const struct cmd *c);
+
+/* --- said by several commands ------------------------------------------------------------------------------------ */
+
+/* Where an item or a receipt is, as the operator calls it: "campaigns/spring/hero.tif". Owned by the caller. */
+char *asset_name(const struct profile *p, const json_t *object);
+/* "3 assets have been queued up for publishing." */
+void say_queued(const struct cmd *c, int64_t n, const char *thing, const char *purpose);
+void say_skipped(const json_t *skipped); /* on standard error: path, state, reason */
+
+/* publish --wait: until none of the jobs is left, or none moves by itself. Adds to `report`. An exit code. */
+int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *report) MUST_CHECK;
+
+/* --- ask.c: only when ask_is_possible, on standard error -------------------------------------------------------------- */
+
+bool ask_is_possible(void);
+char *ask_text(const char *question, const char *standard); /* NULL: the input ended. `standard` is what an empty line means, may be NULL */
+bool ask_yes(const char *question, bool standard);
+bool ask_secret(const char *question, struct secret *out); /* without echo; false: nothing was typed, or the echo cannot be put off */
 
 /* --- the commands ---------------------------------------------------------------------------------------------- */
 
@@ -178,6 +199,11 @@ extern const struct option_spec check_options[], init_options[], key_create_opti
     publish_options[], queue_list_options[], receipts_options[], test_options[], unpublish_options[];
 
 /* The pure halves, for their tests. */
+void explain_render(const json_t *answer, int64_t now_ms, struct buf *out);
+void queue_render(const json_t *items, const struct profile *p, const struct style *s, struct buf *out);
+void receipts_render(const json_t *receipts, const struct profile *p, const struct style *s, struct buf *out);
+void receipts_csv(const json_t *receipts, struct buf *out);
+void receipt_render(const json_t *receipt, int64_t now_ms, struct buf *out);
 void status_render(const json_t *status, const struct style *s, bool is_quiet, struct buf *out);
 
 #endif

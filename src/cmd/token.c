@@ -17,16 +17,6 @@ static void print_token_json(const struct token_status *t)
     print_json(object);
 }
 
-/* A running agent that had given up tries at once; without one there is nobody to tell. */
-static void wake_agent(const struct cmd *c)
-{
-    AUTO(mem_freep) char *socket = control_socket_path(c->profile->name, c->profile->state);
-    AUTO(json_freep) json_t *request = json_pack("{s:s}", "verb", "wake");
-    struct err e;
-
-    json_decref(control_call(socket, request, 2000, &e));
-}
-
 int token_check_run(struct cmd *c)
 {
     AUTO(secret_release) struct secret token = {0};
@@ -46,6 +36,6 @@ int token_check_run(struct cmd *c)
         print_token_json(&status);
     else
         say_token(c, &status);
-    wake_agent(c);
+    cmd_wake(c);
     return 0;
 }
