@@ -3,7 +3,8 @@
 #include "cmd_internal.h"
 
 const struct option_spec global_options[] = {
-    {"profile", 'p', "NAME|FILE", "/etc/brandsync/NAME.yaml, or a file; default: $BRANDSYNC_PROFILE, else the only one there"},
+    {"profile", 'p', "NAME|FILE",
+     "/etc/brandsync/NAME.yaml, or a file; default: $BRANDSYNC_PROFILE, else the only one there"},
     {"json", 0, NULL, "answer as JSON"},
     {"plain", 0, NULL, "answer as `label: value` lines, for screen readers and grep"},
     {"quiet", 'q', NULL, "say nothing but trouble and what was asked for"},
@@ -102,7 +103,8 @@ static bool unknown_option(const struct reader *r, const char *name, size_t len,
     if (command && has_word(command->later, name, len))
         return err_set(e, ERR_CONFIG, "--%s is not built in this version yet", only);
     if (!command)
-        return err_set(e, ERR_CONFIG, "unknown option --%s; a command's own options stand behind its name", QUOTED(only));
+        return err_set(e, ERR_CONFIG, "unknown option --%s; a command's own options stand behind its name",
+                       QUOTED(only));
     if (near)
         return err_set(e, ERR_CONFIG, "unknown option --%s; the nearest is --%s", QUOTED(only), near);
     return err_set(e, ERR_CONFIG, "unknown option --%s", QUOTED(only));
@@ -268,7 +270,8 @@ bool args_int(const struct args *a, const char *option, int min, int max, int *o
 static void help_option(const struct option_spec *s, struct buf *out)
 {
     AUTO(mem_freep) char *letter = s->letter ? str_printf("-%c, ", s->letter) : str_copy("    ");
-    AUTO(mem_freep) char *shown = str_printf("  %s--%s%s%s", letter, s->name, s->value ? " " : "", s->value ? s->value : "");
+    AUTO(mem_freep)
+    char *shown = str_printf("  %s--%s%s%s", letter, s->name, s->value ? " " : "", s->value ? s->value : "");
 
     render_padded(out, shown, 30);
     buf_printf(out, "%s%s\n", strlen(shown) >= 30 ? "  " : "", s->help);
@@ -276,12 +279,14 @@ static void help_option(const struct option_spec *s, struct buf *out)
 
 void command_help(const struct command *c, struct buf *out)
 {
-    buf_printf(out, "Usage: brandsync %s%s%s%s\n%s\n", c->name, c->options ? " [options]" : "", c->operands[0] ? " " : "", c->operands,
-               c->summary);
+    buf_printf(out, "Usage: brandsync %s%s%s%s\n%s\n", c->name, c->options ? " [options]" : "",
+               c->operands[0] ? " " : "", c->operands, c->summary);
     if (c->options)
         buf_char(out, '\n');
     for (const struct option_spec *s = c->options; s && s->name; s++)
         help_option(s, out);
-    buf_printf(out, "\nExample: %s\n\nExit codes: 0 done, 64 usage, 78 profile%s%s. Options for every command: brandsync --help\n", c->example,
-               c->exits[0] ? ", " : "", c->exits);
+    buf_printf(
+        out,
+        "\nExample: %s\n\nExit codes: 0 done, 64 usage, 78 profile%s%s. Options for every command: brandsync --help\n",
+        c->example, c->exits[0] ? ", " : "", c->exits);
 }

@@ -20,8 +20,9 @@ static void help_program(const struct command *commands, struct buf *out)
     list_commands(commands, out);
     buf_str(out, "\nFor every command, before or behind its name:\n");
     for (const struct option_spec *s = global_options; s->name; s++) {
-        AUTO(mem_freep) char *name = str_printf("  %c%c%c --%s%s%s", s->letter ? '-' : ' ', s->letter ? s->letter : ' ', s->letter ? ',' : ' ',
-                                                s->name, s->value ? " " : "", s->value ? s->value : "");
+        AUTO(mem_freep)
+        char *name = str_printf("  %c%c%c --%s%s%s", s->letter ? '-' : ' ', s->letter ? s->letter : ' ',
+                                s->letter ? ',' : ' ', s->name, s->value ? " " : "", s->value ? s->value : "");
         render_padded(out, name, 30);
         buf_printf(out, "%s\n", s->help);
     }
@@ -98,6 +99,7 @@ int help_run(struct cmd *c)
         help_program(c->commands, &out);
         return print_buf(&out);
     }
-    AUTO(mem_freep) char *topic = a->operands == 2 ? str_printf("%s %s", a->operand[0], a->operand[1]) : str_copy(a->operand[0]);
+    AUTO(mem_freep)
+    char *topic = a->operands == 2 ? str_printf("%s %s", a->operand[0], a->operand[1]) : str_copy(a->operand[0]);
     return help_topic(c, topic);
 }
