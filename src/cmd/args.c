@@ -13,6 +13,8 @@ const struct option_spec global_options[] = {
     {0},
 };
 
+enum { OPTION_COLUMNS = 34 };
+
 /* --- finding ------------------------------------------------------------------------------------------- */
 
 const struct command *command_find(const struct command *commands, const char *name)
@@ -153,11 +155,24 @@ static bool is_group(const struct command *commands, const char *word)
     return false;
 }
 
+/* "key" alone: which of them? */
+static bool half_command(const struct reader *r, const char *group, struct err *e)
+{
+    AUTO(buf_release) struct buf names = BUF_INIT(1024);
+
+    for (const struct command *c = r->commands; c->name; c++)
+        if (c->run && str_starts(c->name, group) && c->name[strlen(group)] == ' ')
+            buf_printf(&names, "%s%s", names.len ? ", " : "", c->name);
+    return err_set(e, ERR_CONFIG, "%s is one of: %s", group, names.data ? names.data : "");
+}
+
 static bool unknown_command(const struct reader *r, const char *name, struct err *e)
 {
     const char *names[64];
     size_t count = 0;
 
+    if (is_group(r->commands, name))
+        return half_command(r, name, e);
     for (const struct command *c = r->commands; c->name && count < ARRAY_LEN(names); c++)
         if (c->run)
             names[count++] = c->name;
@@ -267,14 +282,14 @@ bool args_int(const struct args *a, const char *option, int min, int max, int *o
 
 /* --- help ----------------------------------------------------------------------------------------------------- */
 
-static void help_option(const struct option_spec *s, struct buf *out)
+void option_help(const struct option_spec *s, struct buf *out)
 {
     AUTO(mem_freep) char *letter = s->letter ? str_printf("-%c, ", s->letter) : str_copy("    ");
-    AUTO(mem_freep)
-    char *shown = str_printf("  %s--%s%s%s", letter, s->name, s->value ? " " : "", s->value ? s->value : "");
+    AUTO(mem_freep) char *value = s->value ? str_printf(" %s", s->value) : str_copy("");
+    AUTO(mem_freep) char *shown = str_printf("  %s--%s%s", letter, s->name, value);
 
-    render_padded(out, shown, 30);
-    buf_printf(out, "%s%s\n", strlen(shown) >= 30 ? "  " : "", s->help);
+    render_padded(out, shown, OPTION_COLUMNS);
+    buf_printf(out, "%s\n", s->help);
 }
 
 void command_help(const struct command *c, struct buf *out)
@@ -284,9 +299,7 @@ void command_help(const struct command *c, struct buf *out)
     if (c->options)
         buf_char(out, '\n');
     for (const struct option_spec *s = c->options; s && s->name; s++)
-        help_option(s, out);
-    buf_printf(
-        out,
-        "\nExample: %s\n\nExit codes: 0 done, 64 usage, 78 profile%s%s. Options for every command: brandsync --help\n",
-        c->example, c->exits[0] ? ", " : "", c->exits);
+        option_help(s, out);
+    buf_printf(out, "\nExample:     %s\nExit codes:  0 done, 64 usage, 78 profile%s%s\n", c->example,
+               c->exits[0] ? ", " : "", c->exits);
 }

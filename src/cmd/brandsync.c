@@ -108,6 +108,7 @@ int main(int argc, char **argv)
     AUTO(cmd_release) struct cmd c = {.commands = commands};
     struct err e;
 
+    log_set_level(LOG_LEVEL_ERROR); /* facts are for the journal; here the command speaks */
     if (!args_read(&c.args, commands, argc - (argc > 0), argv + (argc > 0), &e))
         return cmd_fail(&c, EX_USAGE, "%s", e.text);
     return finish(&c, run(&c));

@@ -15,6 +15,8 @@ const struct cause_info agent_not_running = {
     .fix = "systemctl start brandsyncd@NAME; why it stopped: journalctl -u brandsyncd@NAME",
 };
 
+const atomic_bool never_cancelled;
+
 void cmd_release(struct cmd *c)
 {
     args_release(&c->args);

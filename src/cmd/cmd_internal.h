@@ -74,6 +74,7 @@ const char *args_text(const struct args *a, const char *option); /* the last one
 bool args_int(const struct args *a, const char *option, int min, int max, int *out, struct err *e) MUST_CHECK;
 const struct command *command_find(const struct command *commands, const char *name); /* NULL: there is none */
 void command_help(const struct command *command, struct buf *out);
+void option_help(const struct option_spec *option, struct buf *out);
 
 /* --- words.c --------------------------------------------------------------------------------------------- */
 
@@ -156,6 +157,8 @@ extern const struct cause_info agent_not_running; /* known here, where no agent 
 /* Both take `request` and need c->profile. NULL: *code is the exit code of what was said. */
 json_t *cmd_operate(struct cmd *c, json_t *request, int *code);                /* needs the agent */
 json_t *cmd_read(struct cmd *c, json_t *request, bool *is_offline, int *code); /* else from the ledger */
+/* For what may be cancelled: commands are ended by Ctrl-C instead. */
+extern const atomic_bool never_cancelled;
 /* A running agent that had given up tries at once; without one there is nobody to tell. */
 void cmd_wake(const struct cmd *c);
 

@@ -272,8 +272,7 @@ static void write_tenant(struct draft *d, const char *ca_file)
 static void write_identity(struct draft *d, const char *ca_file)
 {
     AUTO(mem_freep)
-    char *key = place_of(d, "private-key-file", "key"),
-         *certificate = place_of(d, "certificate-file", "crt");
+    char *key = place_of(d, "private-key-file", "key"), *certificate = place_of(d, "certificate-file", "crt");
 
     buf_str(&d->text, "\nidentity:\n");
     add_word(d, "  mode", d->is_jwt ? "jwt" : "oauth",

@@ -23,8 +23,6 @@ struct trial {
     struct err err;
 };
 
-static atomic_bool never_cancelled;
-
 static void *try_out(void *trial)
 {
     struct trial *t = trial;

@@ -31,7 +31,7 @@ int token_check_run(struct cmd *c)
     http_global_init();
     AUTO(token_source_freep)
     struct token_source *source = token_source_new(&c->profile->identity, &real_http, &real_clock, 0);
-    if (!token_get(source, NULL, &token, &generation, &e))
+    if (!token_get(source, &never_cancelled, &token, &generation, &e))
         return cmd_fail_card(c, cause_info(e.cause)->what, &e, "nothing was sent to the tenant");
     token_status(source, &status);
     if (c->wants_json)
