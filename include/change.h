@@ -5,7 +5,8 @@
  * Rules (product.md 3 "Settled by evidence"): a file whose closing was seen goes after `settle_ms` without a further event; a file that
  * was only found (listing) or made without a closing (hard link, O_TMPFILE) goes once mtime and ctime are older than settle_unseen_ms;
  * before it goes, when settle_ms > 0, the caller looks at it once more (change_next gives CHANGE_LOOK) and a look that differs
- * starts the wait anew. settle_ms 0 with the closing seen: goes at once, without a look. A directory made while we watch holds
+ * starts the wait anew. settle_ms 0 with the closing seen: goes at once, without a look; so does what a listing found with stamps that
+ * are old enough already (the listing was the look). What is gone waits and is looked at alike. A directory made while we watch holds
  * everything below it until its whole subtree has been still for settle_ms.
  */
 #ifndef BRANDSYNC_CHANGE_H
@@ -36,6 +37,7 @@ enum change_step {
     CHANGE_LOOK,    /* look at out->path (watch_look) and hand the EVENT_LOOKED in; asked once until it is answered */
     CHANGE_READY,   /* out is settled and no longer in the table */
 };
+/* `from` of a CHANGE_MOVED, and the path of a CHANGE_GONE that was the old half of a move, may lie in another folder than `folder`. */
 /* The next thing to do at now_ms. Fills `out` (release it). */
 enum change_step change_next(struct change_table *t, int64_t now_ms, struct change *out);
 int64_t change_due_ms(const struct change_table *t); /* when change_next will have something; INT64_MAX: never */

@@ -57,7 +57,7 @@ bool mailbox_put(struct mailbox *m, void *value) MUST_CHECK;
 bool mailbox_put_wait(struct mailbox *m, void *value) MUST_CHECK;
 void *mailbox_take(struct mailbox *m);      /* NULL: empty */
 void *mailbox_take_wait(struct mailbox *m); /* waits; NULL: closed and empty. For worker threads */
-int mailbox_fd(struct mailbox *m);          /* readable while not empty: for loop_fd_add, or poll */
+int mailbox_fd(struct mailbox *m);          /* readable while not empty, and once closed: for loop_fd_add, or poll */
 void mailbox_close(struct mailbox *m);      /* wakes all who wait; puts fail from now on */
 void mailbox_free(struct mailbox *m, void (*free_value)(void *)); /* what is left is freed by free_value */
 /* The reader's handler is called with each value, at most 256 a turn. */

@@ -19,6 +19,7 @@ struct queue_opts {
     int uploaders;
     int64_t retry_first_ms, retry_max_ms;
     int package_assets; /* most assets in a package */
+    int attempts;       /* tries after which a job is failed; 0: no end */
     uint64_t seed;      /* of the jitter */
 };
 #define QUEUE_PACKAGE_BYTES (INT64_C(16) << 20)

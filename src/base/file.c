@@ -60,7 +60,10 @@ bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
         return err_sys(e, errno, "cannot look at '%s'", path);
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_LOCAL, "cannot read '%s': not a regular file", path);
-    return read_all(fd, path, max, out, e);
+    if (read_all(fd, path, max, out, e))
+        return true;
+    buf_clear(out); /* no half of a file */
+    return false;
 }
 
 static bool dir_sync(const char *path, struct err *e)

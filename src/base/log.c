@@ -22,7 +22,7 @@ void log_fact(enum log_level level, const char *fact, const char *fmt, ...)
     if ((int)level > atomic_load(&shown_level))
         return;
     int saved_errno = errno;
-    char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 8];
+    char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES]; /* as long: what was cut above ends in "...", too */
     int len = snprintf(raw, sizeof(raw), "%s ", fact);
     BUG_ON(len < 0 || (size_t)len >= sizeof(raw));
     va_list args;

@@ -121,7 +121,8 @@ static void put_text(struct shown *s, const char *raw, const char *also)
         if (bytes)
             put_n(s, raw, bytes);
         else
-            put_escaped(s, *raw), bytes = 1;
+            put_escaped(s, *raw);
+        bytes = MAX(bytes, 1);
     }
 }
 
@@ -182,12 +183,13 @@ static void put_shell(struct shown *s, const char *raw)
         if (is_dollar != (bytes == 0))
             put(s, bytes ? "''" : "'$'");
         is_dollar = bytes == 0;
-        if (!bytes)
-            put_octal(s, *raw), bytes = 1;
+        if (is_dollar)
+            put_octal(s, *raw);
         else if (*raw == '\'')
             put(s, "'\\''");
         else
             put_n(s, raw, bytes);
+        bytes = MAX(bytes, 1);
     }
     put_close(s, "'");
 }

@@ -189,7 +189,7 @@ static bool delete_paths(struct import *i, const struct strlist *path, struct bu
     is_done = is_done && (change.removes == 0 || store_apply(i->store, &change, e));
     store_end(i->store);
     for (size_t at = 0; is_done && at < change.removes; at++)
-        buf_printf(assets, "%s\n", change.remove[at]);
+        buf_printf(assets, "-%s\n", change.remove[at]);
     return is_done;
 }
 

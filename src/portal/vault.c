@@ -291,12 +291,13 @@ bool vault_push(struct vault *v, const void *data, size_t len, struct err *e)
     return unzip_push(v->unzip, data, len, e);
 }
 
+/* As the journal wants them: an asset's path, "PATH/" for what is none, "-PATH" for what went. */
 static void list_names(const struct store_change *change, struct buf *names)
 {
     for (size_t i = 0; i < change->removes; i++)
-        buf_printf(names, "%s\n", change->remove[i]);
+        buf_printf(names, "-%s\n", change->remove[i]);
     for (size_t i = 0; i < change->puts; i++)
-        buf_printf(names, "%s\n", change->put[i].path);
+        buf_printf(names, "%s%s\n", change->put[i].path, change->put[i].kind == NODE_ASSET ? "" : "/");
 }
 
 bool vault_import(struct vault *v, int64_t request, struct buf *names, struct err *e)
