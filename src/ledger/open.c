@@ -145,7 +145,7 @@ static bool is_not_lost(struct ledger *l, const char *dir, struct err *e)
 {
     if (!is_there(dir, "used") || is_there(dir, "ledger.db"))
         return true;
-    return err_set(e, ERR_LOCAL, "the ledger '%s' is gone, though this state was used: to begin a new one: "
+    return err_set(e, ERR_LOCAL, "the ledger '%s' is gone, though this state was used; to begin a new one: "
                    "brandsync resume --existing publish|assume-published|skip", l->file);
 }
 

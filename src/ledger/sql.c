@@ -76,8 +76,8 @@ static const char *const sql_text[SQLS] = {
 
 bool damaged_err(const char *file, const char *what, struct err *e)
 {
-    return err_set(e, ERR_LOCAL, "the ledger '%s' is damaged: %s; to begin a new one: "
-                   "brandsync resume --existing publish|assume-published|skip", file, what);
+    return err_set(e, ERR_LOCAL, "the ledger '%s' is damaged; to begin a new one: "
+                   "brandsync resume --existing publish|assume-published|skip (%s)", file, what);
 }
 
 static bool disk_is_full(int code, int sys)
