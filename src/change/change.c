@@ -34,7 +34,7 @@ void change_table_free(struct change_table *t)
 
 /* --- time ------------------------------------------------------------------------------------------- */
 
-enum { JITTER_MS = 1000 };
+enum { JITTER_MS = 1000, LOOK_AGAIN_MS = 5000 };
 
 static void heap_shift(struct heap *h, int64_t back_ms)
 {
@@ -253,6 +253,11 @@ static void looked(struct change_table *t, const struct event *ev, const struct 
     struct entry *entry = map_get(&t->entries, ev->path);
     if (!entry || !entry->is_looking)
         return; /* an event came meanwhile: it will be looked at again */
+    if (ev->err.kind != ERR_NONE) { /* nothing was learnt */
+        entry->is_looking = false;
+        entry_place(t, entry, t->now_ms + MAX(rules->settle_ms, LOOK_AGAIN_MS));
+        return;
+    }
     if (ev->exists && ev->is_regular) {
         see(t, fold(t, ev->folder, ev->path, IN_FOUND, rules), &ev->seen);
         return;

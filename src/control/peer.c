@@ -18,8 +18,8 @@ static void user_write(uid_t uid, char *out, size_t size)
         snprintf(out, size, "%u", (unsigned)uid);
 }
 
-/* The groups of the process itself, not of the user's entry in the directory service: that is what the kernel checks when it
- * lets somebody connect, and asking it needs no network. */
+/* The groups of the process itself, not of the user's entry in the directory service: that is what the kernel checks
+ * when it lets somebody connect, and asking it needs no network. */
 static bool is_in_group(int fd, gid_t own, gid_t wanted)
 {
     if (own == wanted)

@@ -13,7 +13,7 @@ enum { BACKLOG = 32, SOCKET_MODE = 0660 };
 
 static const char socket_name[] = "control.sock";
 
-/* Exists, or at least is not known to be missing: who may not look into /run/brandsync shall hear that, and not "no agent". */
+/* Exists, or is not known to be missing: who may not look into /run/brandsync shall hear that, and not "no agent". */
 static bool may_exist(const char *dir)
 {
     struct stat st;
@@ -49,7 +49,7 @@ bool place_open(struct place_of_socket *p, const char *path, struct err *e)
     if (address_set(p, path))
         return true;
     place_release(p);
-    return err_set(e, ERR_CONFIG, "the control socket's name in '%s' is too long; a shorter `state` helps", path);
+    return err_set(e, ERR_CONFIG, "the control socket's path is too long (a shorter `state` helps): '%s'", path);
 }
 
 void place_release(struct place_of_socket *p)
@@ -64,7 +64,8 @@ void place_release(struct place_of_socket *p)
 static bool is_dead(const struct place_of_socket *p)
 {
     AUTO(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd >= 0 && connect(fd, (const struct sockaddr *)&p->address, sizeof(p->address)) < 0 && errno == ECONNREFUSED;
+    return fd >= 0 && connect(fd, (const struct sockaddr *)&p->address, sizeof(p->address)) < 0 &&
+           errno == ECONNREFUSED;
 }
 
 static bool remove_dead(const struct place_of_socket *p, const char *path, struct err *e)
@@ -79,8 +80,8 @@ static bool remove_dead(const struct place_of_socket *p, const char *path, struc
     return unlinkat(p->dir, p->name, 0) == 0 || err_sys(e, errno, "cannot replace '%s'", path);
 }
 
-/* The mode of the open socket is that of the file it binds, less the umask: so it is never wider, not even for a moment, and
- * no other thread's files see a changed umask. What the umask took comes back afterwards. */
+/* The mode of the open socket is that of the file it binds, less the umask: so it is never wider, not even for a
+ * moment, and no other thread's files see a changed umask. What the umask took comes back afterwards. */
 static bool bind_at(int fd, const struct place_of_socket *p)
 {
     return fchmod(fd, SOCKET_MODE) == 0 && bind(fd, (const struct sockaddr *)&p->address, sizeof(p->address)) == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * The agent's end: connections in the loop, one frame answered at a time. While a reply is not taken nothing more is read, so
- * a peer costs at most one frame and one reply; a peer that neither asks nor takes for ten seconds is gone.
+ * The agent's end: connections in the loop, one frame answered at a time. While a reply is not taken nothing more is
+ * read, so a peer costs at most one frame and one reply; a peer that neither asks nor takes for ten seconds is gone.
  */
 #include "control_internal.h"
 
@@ -144,7 +144,8 @@ static void request_run(struct conn *c, json_t *request, json_t *reply)
         return;
     }
     if (verb->is_operator && !c->peer.may_operate) {
-        control_fail(reply, EXIT_NO_PERMISSION, "%s is for operators: root, the agent's user, or its socket's group", name);
+        control_fail(reply, EXIT_NO_PERMISSION, "%s is for operators: root, the agent's user, or its socket's group",
+                     name);
         return;
     }
     if (verb->is_operator)
@@ -270,7 +271,8 @@ static void names_fill(struct control *c)
         c->names[i] = c->verbs[i].name;
 }
 
-struct control *control_open(struct loop *l, const char *path, const struct control_verb *verbs, void *arg, struct err *e)
+struct control *control_open(struct loop *l, const char *path, const struct control_verb *verbs, void *arg,
+                             struct err *e)
 {
     struct control *c = mem_alloc(sizeof(*c));
     *c = (struct control){.loop = l, .verbs = verbs, .arg = arg, .listener = -1, .spare = -1, .place.dir = -1};

@@ -21,8 +21,8 @@ static bool metascope_add(json_t *claims, const struct profile_identity *id, con
 static char *claims_write(const struct profile_identity *id, int64_t exp_ms)
 {
     AUTO(mem_freep) char *audience = str_printf("%s/c/%s", id->server, id->client_id);
-    json_t *claims = json_pack("{s:I, s:s, s:s, s:s}", "exp", (json_int_t)(exp_ms / 1000), "iss", id->organization_id, "sub",
-                               id->technical_account_id, "aud", audience);
+    json_t *claims = json_pack("{s:I, s:s, s:s, s:s}", "exp", (json_int_t)(exp_ms / 1000), "iss", id->organization_id,
+                               "sub", id->technical_account_id, "aud", audience);
     bool is_whole = claims != NULL;
     for (size_t i = 0; is_whole && i < id->metascopes.count; i++)
         is_whole = metascope_add(claims, id, id->metascopes.item[i]);

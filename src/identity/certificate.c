@@ -75,7 +75,8 @@ X509 *certificate_make(EVP_PKEY *key, const struct key_opts *opts, struct err *e
     if (certificate && X509_set_version(certificate, X509_VERSION_3) && serial_set(certificate) &&
         X509_gmtime_adj(X509_getm_notBefore(certificate), 0) &&
         X509_time_adj_ex(X509_getm_notAfter(certificate), opts->days, 0, NULL) && X509_set_pubkey(certificate, key) &&
-        name_set(certificate, opts->common_name) && extensions_set(certificate) && X509_sign(certificate, key, EVP_sha256()))
+        name_set(certificate, opts->common_name) && extensions_set(certificate) &&
+        X509_sign(certificate, key, EVP_sha256()))
         return take(&certificate);
     err_openssl(e, ERR_LOCAL, "cannot make a certificate for '%s'", opts->common_name);
     return NULL;

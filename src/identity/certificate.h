@@ -18,6 +18,7 @@ bool bio_give(BIO *from, struct buf *to, struct err *e) MUST_CHECK; /* all of a 
 X509 *certificate_make(EVP_PKEY *key, const struct key_opts *opts, struct err *e) MUST_CHECK;
 X509 *certificate_load(const char *certificate_file, struct err *e) MUST_CHECK;
 bool certificate_pem(X509 *certificate, struct buf *pem, struct err *e) MUST_CHECK;
-bool certificate_describe(X509 *certificate, struct key_info *out, struct err *e) MUST_CHECK; /* fingerprint, subject, dates */
+/* Fingerprint, subject, dates. */
+bool certificate_describe(X509 *certificate, struct key_info *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -88,7 +88,8 @@ static const struct grant_kind {
 
 /* --- the request ------------------------------------------------------------------------------------------ */
 
-/* A file that cannot be used is a credential that cannot be used: the tenant halts, and goes on once the file is good again. */
+/* A file that cannot be used is a credential that cannot be used: the tenant halts, and goes on once the file is good
+ * again. */
 static bool as_identity_trouble(struct err *e)
 {
     e->kind = ERR_AUTH;
@@ -112,12 +113,14 @@ static bool as_unreachable(const struct profile_identity *id, struct err *e)
     return err_wrap(e, "cannot reach '%s' for a token", id->server);
 }
 
-static bool perform(const struct profile_identity *id, const struct http *http, const atomic_bool *cancel, const struct secret *form,
-                    struct http_reply *reply, struct err *e)
+static bool perform(const struct profile_identity *id, const struct http *http, const atomic_bool *cancel,
+                    const struct secret *form, struct http_reply *reply, struct err *e)
 {
-    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json"};
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
+                                          "Accept: application/json"};
     AUTO(mem_freep) char *url = str_printf("%s%s", id->server, kinds[id->mode].path);
-    const struct http_opts opts = {.ca_file = id->ca_file, .proxy = id->proxy, .connect_ms = CONNECT_MS, .total_ms = TOTAL_MS};
+    const struct http_opts opts = {
+        .ca_file = id->ca_file, .proxy = id->proxy, .connect_ms = CONNECT_MS, .total_ms = TOTAL_MS};
     const struct http_request request = {
         .method = "POST",
         .url = url,
@@ -157,11 +160,12 @@ static bool exchange_once(const struct profile_identity *id, const struct http *
     return reply_read(id, &reply, &credential, now_ms, g, e);
 }
 
-bool exchange(const struct profile_identity *id, const struct http *http, const struct clock *clock, const atomic_bool *cancel,
-              struct grant *g, struct err *e)
+bool exchange(const struct profile_identity *id, const struct http *http, const struct clock *clock,
+              const atomic_bool *cancel, struct grant *g, struct err *e)
 {
     if (id->mode >= ARRAY_LEN(kinds)) {
-        err_set(e, ERR_AUTH, "identity.mode legacy-gateway: that gateway is gone and its token request was never public");
+        err_set(e, ERR_AUTH,
+                "identity.mode legacy-gateway: that gateway is gone and its token request was never public");
         return as_identity_trouble(e);
     }
     int64_t assumed_ms = g->skew_ms;

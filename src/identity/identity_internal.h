@@ -31,13 +31,14 @@ struct credential {
 };
 void credential_release(struct credential *c);
 
-/* One request; a second one when IMS says that the assertion ended and its Date shows that our clock is wrong. `g->skew_ms` holds
- * what was learnt before. The secret and the key are read from their files each time, so that a changed one works at once. */
-bool exchange(const struct profile_identity *id, const struct http *http, const struct clock *clock, const atomic_bool *cancel,
-              struct grant *g, struct err *e) MUST_CHECK;
+/* One request; a second one when IMS says that the assertion ended and its Date shows that our clock is wrong.
+ * `g->skew_ms` holds what was learnt before. The secret and the key are read from their files each time, so that a
+ * changed one works at once. */
+bool exchange(const struct profile_identity *id, const struct http *http, const struct clock *clock,
+              const atomic_bool *cancel, struct grant *g, struct err *e) MUST_CHECK;
 
 /* What a reply of IMS means. `sent` never comes back in an error's text, even when IMS echoes it. */
-bool reply_read(const struct profile_identity *id, const struct http_reply *reply, const struct credential *sent, int64_t now_ms,
-                struct grant *g, struct err *e) MUST_CHECK;
+bool reply_read(const struct profile_identity *id, const struct http_reply *reply, const struct credential *sent,
+                int64_t now_ms, struct grant *g, struct err *e) MUST_CHECK;
 
 #endif

@@ -193,7 +193,8 @@ static bool keep_both(const char *key_file, const char *certificate_file, struct
     return false;
 }
 
-static bool pair_write(const char *key_file, const char *certificate_file, EVP_PKEY *key, X509 *certificate, struct err *e)
+static bool pair_write(const char *key_file, const char *certificate_file, EVP_PKEY *key, X509 *certificate,
+                       struct err *e)
 {
     if (!keep_both(key_file, certificate_file, e))
         return false;

@@ -148,8 +148,8 @@ static char *words_of(const json_t *answer, const char *key, const struct creden
     return words;
 }
 
-static bool refuse(const struct profile_identity *id, int status, const char *error, const char *description, int64_t skew_ms,
-                   int64_t now_ms, struct err *e)
+static bool refuse(const struct profile_identity *id, int status, const char *error, const char *description,
+                   int64_t skew_ms, int64_t now_ms, struct err *e)
 {
     char clock_note[80] = "";
     char span[32];
@@ -157,10 +157,11 @@ static bool refuse(const struct profile_identity *id, int status, const char *er
     if (cause == CAUSE_AUTH_REFUSED && str_eq(error, "invalid_token") && llabs(skew_ms) > SKEW_TELLING_MS)
         cause = CAUSE_AUTH_CLOCK; /* it says no more, and the assertion had five minutes */
     if (cause == CAUSE_AUTH_CLOCK && llabs(skew_ms) > SKEW_SHOWN_MS)
-        snprintf(clock_note, sizeof(clock_note), "; this host is %s %s IMS", text_span(span, sizeof(span), llabs(skew_ms)),
-                 skew_ms > 0 ? "ahead of" : "behind");
+        snprintf(clock_note, sizeof(clock_note), "; this host is %s %s IMS",
+                 text_span(span, sizeof(span), llabs(skew_ms)), skew_ms > 0 ? "ahead of" : "behind");
     const char *quote = *description ? "\"" : "";
-    err_set(e, ERR_AUTH, "%d %.40s%s%s%.110s%s%s", status, *error ? error : "without saying why", *quote ? " " : "", quote, description, quote, clock_note);
+    err_set(e, ERR_AUTH, "%d %.40s%s%s%.110s%s%s", status, *error ? error : "without saying why", *quote ? " " : "",
+            quote, description, quote, clock_note);
     return err_cause(e, is_jwt_over(id, now_ms) ? CAUSE_AUTH_JWT_ENDED : cause);
 }
 
@@ -201,8 +202,8 @@ static bool is_passing(int status)
     return status < 200 || status / 100 == 3 || status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-bool reply_read(const struct profile_identity *id, const struct http_reply *reply, const struct credential *sent, int64_t now_ms,
-                struct grant *g, struct err *e)
+bool reply_read(const struct profile_identity *id, const struct http_reply *reply, const struct credential *sent,
+                int64_t now_ms, struct grant *g, struct err *e)
 {
     AUTO(json_freep) json_t *answer = object_read(&reply->body);
     AUTO(mem_freep) char *error = words_of(answer, "error", sent);

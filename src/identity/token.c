@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * The life of the one token: fetched by whoever needs it first, renewed ahead by one while the others go on, forgotten when
- * the tenant refuses it. Ages are counted on the monotonic clock: a jump of the wall clock ends no token (reliability.md T15).
+ * The life of the one token: fetched by whoever needs it first, renewed ahead by one while the others go on, forgotten
+ * when the tenant refuses it. Ages are counted on the monotonic clock: a jump of the wall clock ends no token
+ * (reliability.md T15).
  */
 #include "identity_internal.h"
 
@@ -30,8 +31,8 @@ struct token_source {
     int64_t fetched_ms, took_ms, skew_ms;
 };
 
-struct token_source *token_source_new(const struct profile_identity *id, const struct http *http, const struct clock *clock,
-                                      uint64_t seed)
+struct token_source *token_source_new(const struct profile_identity *id, const struct http *http,
+                                      const struct clock *clock, uint64_t seed)
 {
     struct token_source *t = mem_alloc(sizeof(*t));
     t->id = id;
@@ -78,8 +79,8 @@ static void keep_token(struct token_source *t, const struct grant *g, int64_t no
     t->end_mono_ms = now_mono_ms + g->life_ms;
     t->fetched_ms = wall_ms(t->clock);
     t->failure = (struct err){0};
-    log_info("token", "generation=%llu lives_ms=%lld took_ms=%lld", (unsigned long long)t->generation, (long long)g->life_ms,
-             (long long)t->took_ms);
+    log_info("token", "generation=%llu lives_ms=%lld took_ms=%lld", (unsigned long long)t->generation,
+             (long long)g->life_ms, (long long)t->took_ms);
 }
 
 /* A token that still lives is used to its end; only its renewal waits. */
@@ -145,8 +146,8 @@ static bool fail_as_fetched(const struct token_source *t, struct err *e)
     return false;
 }
 
-/* Ends with a token to use, or with `e`. A caller that waited shares the failure it waited for, but not that of a fetcher
- * who was told to stop: then it fetches itself. */
+/* Ends with a token to use, or with `e`. A caller that waited shares the failure it waited for, but not that of a
+ * fetcher who was told to stop: then it fetches itself. */
 static bool have_token(struct token_source *t, const atomic_bool *cancel, struct err *e)
 {
     for (;;) {
@@ -165,7 +166,8 @@ static bool have_token(struct token_source *t, const atomic_bool *cancel, struct
 
 /* --- any thread ---------------------------------------------------------------------------------------------- */
 
-bool token_get(struct token_source *t, const atomic_bool *cancel, struct secret *out, uint64_t *generation, struct err *e)
+bool token_get(struct token_source *t, const atomic_bool *cancel, struct secret *out, uint64_t *generation,
+               struct err *e)
 {
     pthread_mutex_lock(&t->mutex);
     bool has_token = have_token(t, cancel, e);
@@ -213,7 +215,8 @@ void token_status(struct token_source *t, struct token_status *out)
 
 const char *token_state_name(enum token_state s)
 {
-    static const char *const names[TOKEN_STATES] = {[TOKEN_NONE] = "none", [TOKEN_OK] = "ok", [TOKEN_REFUSED] = "refused"};
+    static const char *const names[TOKEN_STATES] = {
+        [TOKEN_NONE] = "none", [TOKEN_OK] = "ok", [TOKEN_REFUSED] = "refused"};
     BUG_ON((unsigned)s >= TOKEN_STATES);
     return names[s];
 }

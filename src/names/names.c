@@ -55,7 +55,8 @@ static char *make_nfc(const char *text)
 }
 
 /* Each character for which `is_bad` as `instead`. `text` is UTF-8. */
-static char *replace_each(const char *text, bool (*is_bad)(enum name_kind, uint32_t), enum name_kind kind, const char *instead)
+static char *replace_each(const char *text, bool (*is_bad)(enum name_kind, uint32_t), enum name_kind kind,
+                          const char *instead)
 {
     struct buf out = BUF_INIT(SIZE_MAX);
     for (size_t len = strlen(text), bytes; len; text += bytes, len -= bytes) {

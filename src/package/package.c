@@ -30,7 +30,8 @@ struct package {
 
     size_t started, listed;  /* entries begun; entries in the central directory */
     bool is_ended;
-    struct buf name, xml, head;
+    struct buf path, name, xml, head;
+    size_t path_item;        /* whose `path` it is */
     char *file;              /* the small file under way */
     struct {
         const char *data;
@@ -75,6 +76,17 @@ static const struct package_item *item_of(const struct package *p, const struct 
     return &p->item[en->item];
 }
 
+/* Entries of one item follow each other: its path is made once for all. */
+static const char *path_of(struct package *p, const struct entry *en)
+{
+    if (p->path_item != en->item) {
+        buf_clear(&p->path);
+        vault_path(&p->path, item_of(p, en)->remote);
+        p->path_item = en->item;
+    }
+    return p->path.data;
+}
+
 static const struct buf *name_of(struct package *p, const struct entry *en)
 {
     static const char *const suffix[] = {
@@ -87,7 +99,7 @@ static const struct buf *name_of(struct package *p, const struct entry *en)
     };
     buf_clear(&p->name);
     if (suffix[en->kind][0] == '/')
-        vault_path(&p->name, item_of(p, en)->remote);
+        buf_str(&p->name, path_of(p, en));
     buf_str(&p->name, suffix[en->kind]);
     return &p->name;
 }
@@ -198,8 +210,8 @@ struct package *package_new(const char *tenant_root, const struct package_item *
             return NULL;
 
     AUTO(package_freep) struct package *p = mem_alloc(sizeof(*p));
-    *p = (struct package){.item = item, .items = items, .source = source};
-    p->name = p->xml = p->head = (struct buf)BUF_INIT(XML_MAX_BYTES);
+    *p = (struct package){.item = item, .items = items, .source = source, .path_item = SIZE_MAX};
+    p->path = p->name = p->xml = p->head = (struct buf)BUF_INIT(XML_MAX_BYTES);
     add_entries(p);
     lay_out(p);
     if (p->xml.is_over) {
@@ -214,6 +226,7 @@ void package_free(struct package *p)
 {
     if (!p)
         return;
+    buf_release(&p->path);
     buf_release(&p->name);
     buf_release(&p->xml);
     buf_release(&p->head);

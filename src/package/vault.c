@@ -15,17 +15,20 @@ static const char xml_head[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 void package_platform_name(struct buf *out, const char *jcr_name)
 {
     size_t first = strcspn(jcr_name, ":_");
-    bool has_prefix = first > 0 && jcr_name[first] == ':';
+    const char *prefix_end = first > 0 && jcr_name[first] == ':' ? jcr_name + first : NULL;
 
-    if (has_prefix || (jcr_name[0] == '_' && strchr(jcr_name + 1, '_')))
+    if (prefix_end || (jcr_name[0] == '_' && strchr(jcr_name + 1, '_')))
         buf_char(out, '_');
-    for (size_t i = 0; jcr_name[i]; i++) {
-        if (has_prefix && i == first)
+    for (const char *at = jcr_name; *at; at++) {
+        size_t plain = strcspn(at, ":\\<>|\"/?%");
+        buf_add(out, at, plain);
+        at += plain;
+        if (!*at)
+            return;
+        if (at == prefix_end)
             buf_char(out, '_');
-        else if (strchr(":\\<>|\"/?%", jcr_name[i]))
-            buf_printf(out, "%%%02x", (unsigned)jcr_name[i]);
         else
-            buf_char(out, jcr_name[i]);
+            buf_printf(out, "%%%02x", (unsigned)*at);
     }
 }
 

@@ -113,7 +113,7 @@ void zip_descriptor(struct buf *out, const struct zip_entry *z)
 
 void zip_central(struct buf *out, const struct zip_entry *z, const struct buf *name)
 {
-    bool has_sizes64 = is_zip64(z), has_offset64 = z->offset > max32;
+    bool has_sizes64 = zip_data_bytes(z) >= max32, has_offset64 = z->offset >= max32; /* here all ones mean "see the extra field" */
     int64_t extra = (has_sizes64 ? 16 : 0) + (has_offset64 ? 8 : 0);
 
     put32(out, 0x02014b50);

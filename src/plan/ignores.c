@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* ignores - the names that are never assets, and what makes them. Case of ASCII letters does not matter: SMB clients vary it. */
+/* ignores - the names that are never assets, and what makes them. ASCII case does not matter: SMB clients vary it. */
 #include "plan_internal.h"
 
 #include <strings.h>
 
-/* A pattern is a name, or one with a single star at its start or its end. The dot row comes last, so that the rows before it say more. */
+/* A pattern is a name, or one with a single star at its start or its end. The first row that
+ * matches counts: what says more comes earlier, and .xmp, which a profile may ask for, last. */
 const struct ignore_row plan_ignores[] = {
     {".brandsync.yaml", "a sidecar of brandsync", false},
     {"_brandsync.yaml", "a sidecar of brandsync", false},
     {"*.collection.yaml", "a collection of brandsync", false},
-    {"*.xmp", "metadata beside an asset; an include that ends in .xmp publishes it", false},
 
     {".DS_Store", "macOS Finder", false},
     {"._*", "macOS, the second half of a file on a foreign disk", false},
@@ -68,11 +68,19 @@ const struct ignore_row plan_ignores[] = {
     {"*.temp", "a temporary file", false},
 
     {".*", "a hidden name", false},
+    {"*.xmp", "metadata beside an asset; an include that ends in .xmp publishes it", false},
     {NULL, NULL, false},
 };
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static bool is_match(const char *pattern, const char *name)
 {
+    if (pattern[0] != '*' && lower(pattern[0]) != lower(name[0])) /* nearly always: a scan asks this of every name */
+        return false;
     size_t len = strlen(pattern), name_len = strlen(name);
     if (pattern[0] == '*')
         return name_len >= len - 1 && strcasecmp(pattern + 1, name + name_len - (len - 1)) == 0;

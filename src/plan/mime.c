@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* mime - MIME types by a file name's ending: those of the asset kinds that Brand Portal lists (protocol.md 4.7) and their neighbours. */
+/* mime - MIME types by a file name's ending: what Brand Portal lists (protocol.md 4.7) and the neighbours of that. */
 #include "plan.h"
 
 #include <strings.h>

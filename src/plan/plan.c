@@ -59,12 +59,10 @@ static bool is_xmp(const char *name)
 }
 
 /* .xmp files are assets where an include says so in as many words. */
-static bool is_asked_for(const struct subject *s)
+static bool is_asked_for(const struct subject *s, const struct ignore_row *row)
 {
-    if (!is_xmp(s->relative) || *path_name(s->relative) == '.')
-        return false;
     const struct strlist *include = &s->folder->include;
-    for (size_t i = 0; i < include->count; i++)
+    for (size_t i = 0; is_xmp(row->pattern) && i < include->count; i++)
         if (is_xmp(include->item[i]) && glob_match(include->item[i], s->relative))
             return true;
     return false;
@@ -73,7 +71,7 @@ static bool is_asked_for(const struct subject *s)
 static bool is_built_in(const struct subject *s, struct plan *why)
 {
     const struct ignore_row *row = plan_ignore_row(path_name(s->relative), s->is_dir);
-    if (!row || is_asked_for(s))
+    if (!row || is_asked_for(s, row))
         return false;
     return say(why, PLAN_IGNORED, built_in, "%s matches the built-in \"%s\" (%s)", s->said, row->pattern, row->from);
 }
@@ -97,8 +95,8 @@ static bool is_not_included(const struct subject *s, struct plan *why)
             return false;
     if (s->is_dir || include->count == 0)
         return false;
-    return say(why, PLAN_IGNORED, s->folder->include_place, "no include matches it (%s:%d)", path_name(s->profile->file),
-               s->folder->include_place.line);
+    return say(why, PLAN_IGNORED, s->folder->include_place, "no include matches it (%s:%d)",
+               path_name(s->profile->file), s->folder->include_place.line);
 }
 
 static bool is_subject_ignored(const struct subject *s, struct plan *why)
@@ -119,7 +117,8 @@ static bool is_directory_ignored(const struct subject *whole, size_t len, struct
     return is_subject_ignored(&dir, why);
 }
 
-bool plan_is_ignored(const struct profile *p, const struct profile_folder *f, const char *path, bool is_dir, struct plan *why)
+bool plan_is_ignored(const struct profile *p, const struct profile_folder *f, const char *path, bool is_dir,
+                     struct plan *why)
 {
     const char *relative = path_below(path, f->path);
     if (!relative) /* the folder itself */
@@ -154,7 +153,8 @@ static bool is_name_too_long(struct plan *out)
         part++; /* the remote path is absolute */
         size_t len = strcspn(part, "/");
         if (len > PLAN_NAME_MAX)
-            return hold(out, CAUSE_ASSET_NAME, "a name in its path on the portal has %zu bytes, %d are allowed", len, PLAN_NAME_MAX);
+            return hold(out, CAUSE_ASSET_NAME, "a name in its path on the portal has %zu bytes, %d are allowed", len,
+                        PLAN_NAME_MAX);
     }
     return false;
 }
@@ -164,8 +164,9 @@ static bool is_size_unfit(const struct profile *p, int64_t bytes, struct plan *o
     if (bytes == 0 && out->folder->holds_empty)
         return hold(out, CAUSE_ASSET_EMPTY, "the file is empty (empty_files: hold)");
     if (p->tenant.transport == TRANSPORT_DISTRIBUTION && bytes > DISTRIBUTION_MAX_BYTES)
-        return hold(out, CAUSE_ASSET_TOO_LARGE, "larger than the portal's importer can take (%" PRId64 " bytes, at most %" PRId64 ")",
-                    bytes, DISTRIBUTION_MAX_BYTES);
+        return hold(out, CAUSE_ASSET_TOO_LARGE,
+                    "larger than the portal's importer can take (%" PRId64 " bytes, at most %" PRId64 ")", bytes,
+                    DISTRIBUTION_MAX_BYTES);
     if (bytes > ANY_TRANSPORT_MAX_BYTES)
         return hold(out, CAUSE_ASSET_TOO_LARGE, "larger than 64 GiB (%" PRId64 " bytes)", bytes);
     return false;
@@ -201,7 +202,7 @@ void plan_asset(const struct profile *p, const char *path, int64_t bytes, struct
     if (!find_folder(p, path, out, &relative))
         return;
     if (!*relative) {
-        say(out, PLAN_NOT_WATCHED, built_in, "it is a watched folder itself");
+        say(out, PLAN_IGNORED, built_in, "it is a watched folder itself, not an asset");
         return;
     }
     if (plan_is_ignored(p, out->folder, path, false, out))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * importer - one request to the distribution importer: a package to add, a text that deletes or tests; and its JSON reply.
+ * importer - one request to the distribution importer: a package to add, a text that deletes or tests; its JSON reply.
  *
  * Unlike stock Sling the whole body is read and its digest compared before anything is imported (protocol.md 11).
  */
@@ -49,7 +49,7 @@ void importer_free(struct importer *im)
     free(im);
 }
 
-/* --- the body as it arrives ----------------------------------------------------------------------------------- */
+/* --- the body as it arrives -------------------------------------------------------------------------------------- */
 
 /* "SHA-256=<hex>"; as in Sling, a header of another form is no digest at all. */
 static void digest_begin(struct import *i, const char *header)
@@ -106,7 +106,8 @@ static void push_unknown(struct import *i)
 {
     i->body = body_of(i->text.data, i->text.len);
     if (i->body == BODY_META)
-        err_set(&i->failed, ERR_REFUSED, "a body with " META " (a serialized Java map) is not understood here, leave it out");
+        err_set(&i->failed, ERR_REFUSED,
+                "a body with " META " (a serialized Java map) is not understood here, leave it out");
     if (i->body == BODY_ZIP)
         push_zip(i, i->text.data, i->text.len);
 }
@@ -128,7 +129,7 @@ void import_push(struct import *i, const void *data, size_t len)
         push_unknown(i);
 }
 
-/* --- texts: DSTRPCK::<TYPE>|<path>::<path>, or with one colon and commas ------------------------------------------ */
+/* --- texts: DSTRPCK::<TYPE>|<path>::<path>, or with one colon and commas ----------------------------------------- */
 
 struct text {
     char *type;
@@ -173,8 +174,7 @@ static bool plan_delete(struct store *s, const char *path, struct store_change *
     if (store_has(s, path))
         change->remove[change->removes++] = str_copy(path);
     else if (strstr(path, "/jcr:content"))
-        return err_set(e, ERR_REFUSED, "only whole assets and folders can be deleted here, not '%s'",
-                       path);
+        return err_set(e, ERR_REFUSED, "only whole assets and folders can be deleted here, not '%s'", path);
     return true;
 }
 
@@ -208,7 +208,7 @@ static bool run_text(struct import *i, const char **kind, struct buf *assets)
     return delete_paths(i, &t.path, assets, &i->failed);
 }
 
-/* --- the end of the body, and the reply ------------------------------------------------------------------------------ */
+/* --- the end of the body, and the reply -------------------------------------------------------------------------- */
 
 static int answer(struct buf *reply, int status, json_t *object)
 {

@@ -2,9 +2,9 @@
 /*
  * store - the tenant's content: originals as files, nodes as a tree in memory, one atomic change at a time.
  *
- * A change is first one line in nodes.log, then renames and removals on disk, then the tree. What follows the line can be
- * repeated without harm, so a start after kill -9 reads the log into the tree and does the last line once more: nothing but
- * the last can be unfinished. No fsync: one per package would cost more than all the rest.
+ * A change is first one line in nodes.log, then renames and removals on disk, then the tree. What follows the line can
+ * be repeated without harm, so a start after kill -9 reads the log into the tree and does the last line once more:
+ * nothing but the last can be unfinished. No fsync: one per package would cost more than all the rest.
  */
 #include "store_internal.h"
 #include <errno.h>
@@ -16,7 +16,7 @@ enum { NAME_BYTES = 255, PATH_BYTES = 2000 };
 #define COLLECTIONS "/content/dam/collections"
 #define PUBLIC_PROPERTY "jcr:content/publicFolder"
 
-/* --- applying a change ------------------------------------------------------------------------------------------ */
+/* --- applying a change ------------------------------------------------------------------------------------------- */
 
 bool store_path_fits(const char *path)
 {
@@ -123,7 +123,7 @@ void store_end(struct store *s)
     pthread_mutex_unlock(&s->writer);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading ----------------------------------------------------------------------------------------------------- */
 
 bool store_get(struct store *s, const char *path, struct node *copy)
 {

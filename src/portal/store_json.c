@@ -1,38 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* store_json - the store's changes as JSON lines: written before a change is made, read back when the store is opened. */
+/* store_json - the store's changes as JSON lines: written before a change is made, read back when it is opened. */
 #include "store_internal.h"
+#include <inttypes.h>
 #include <jansson.h>
 
 static const char *const kind_names[NODE_KINDS] = {"folder", "asset", "other"};
 
-static json_t *put_json(const struct store_put *put)
+/* Written by hand: jansson's trees cost more than the rest of a change. */
+static void add_text(struct buf *out, const char *text)
 {
-    json_t *property = json_object();
-    for (size_t i = 0; i < put->properties; i++)
-        json_object_set_new(property, put->property[i].name, json_string(put->property[i].value));
-    return json_pack("{s:s, s:s, s:I, s:s, s:s*, s:o}", "path", put->path, "kind", kind_names[put->kind], "bytes",
-                     (json_int_t)put->bytes, "sha256", put->sha256, "spooled",
-                     put->spooled ? path_name(put->spooled) : NULL, "properties", property);
+    buf_char(out, '"');
+    for (const char *c = text; *c;) {
+        size_t plain = strcspn(c, "\"\\\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17"
+                                  "\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+        buf_add(out, c, plain);
+        c += plain;
+        if (*c)
+            buf_printf(out, "\\u%04x", *c++);
+    }
+    buf_char(out, '"');
 }
 
-static int add_to_buf(const char *text, size_t len, void *out)
+static void add_member(struct buf *out, const char *name, const char *value)
 {
-    return buf_add(out, text, len) ? 0 : -1;
+    if (out->data[out->len - 1] != '{')
+        buf_char(out, ',');
+    add_text(out, name);
+    buf_char(out, ':');
+    add_text(out, value);
+}
+
+static void add_put(struct buf *out, const struct store_put *put)
+{
+    buf_printf(out, "{\"bytes\":%" PRId64, put->bytes);
+    add_member(out, "path", put->path);
+    add_member(out, "kind", kind_names[put->kind]);
+    add_member(out, "sha256", put->sha256);
+    if (put->spooled)
+        add_member(out, "spooled", path_name(put->spooled));
+    buf_str(out, ",\"properties\":{");
+    for (size_t i = 0; i < put->properties; i++)
+        add_member(out, put->property[i].name, put->property[i].value);
+    buf_str(out, "}}");
 }
 
 bool store_log_line(struct buf *out, const struct store_change *change, int64_t arrived_ms, struct err *e)
 {
-    json_t *puts = json_array(), *removes = json_array();
-    bool is_done = true;
-    for (size_t i = 0; i < change->removes; i++)
-        is_done = json_array_append_new(removes, json_string(change->remove[i])) == 0 && is_done;
-    for (size_t i = 0; i < change->puts; i++)
-        is_done = json_array_append_new(puts, put_json(&change->put[i])) == 0 && is_done;
-    json_t *line = json_pack("{s:I, s:I, s:o, s:o}", "request", (json_int_t)change->request, "arrived_ms",
-                             (json_int_t)arrived_ms, "remove", removes, "put", puts);
-    is_done = is_done && line && json_dump_callback(line, add_to_buf, out, JSON_COMPACT) == 0 && buf_char(out, '\n');
-    json_decref(line);
-    return is_done || err_set(e, ERR_REFUSED, "a path or property is not UTF-8, or the change is too large to record");
+    size_t start = out->len;
+    buf_printf(out, "{\"request\":%" PRId64 ",\"arrived_ms\":%" PRId64 ",\"remove\":[", change->request, arrived_ms);
+    for (size_t i = 0; i < change->removes; i++) {
+        buf_str(out, i > 0 ? "," : "");
+        add_text(out, change->remove[i]);
+    }
+    buf_str(out, "],\"put\":[");
+    for (size_t i = 0; i < change->puts; i++) {
+        buf_str(out, i > 0 ? "," : "");
+        add_put(out, &change->put[i]);
+    }
+    buf_str(out, "]}\n");
+    return (!out->is_over && text_is_utf8(out->data + start, out->len - start)) ||
+           err_set(e, ERR_REFUSED, "a path or property is not UTF-8, or the change is too large to record");
 }
 
 static bool parse_put(const json_t *from, const char *tmp, struct store_put *put)
@@ -65,8 +92,8 @@ static bool parse_change(const json_t *line, const char *tmp, struct store_chang
     json_t *puts, *removes, *item;
     json_int_t request, arrived;
     size_t i;
-    if (json_unpack((json_t *)line, "{s:I, s:I, s:o, s:o}", "request", &request, "arrived_ms", &arrived, "remove", &removes,
-                    "put", &puts) != 0)
+    if (json_unpack((json_t *)line, "{s:I, s:I, s:o, s:o}", "request", &request, "arrived_ms", &arrived, "remove",
+                    &removes, "put", &puts) != 0)
         return false;
     change->request = request;
     *arrived_ms = arrived;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* store_open - opening and closing the tenant's content: the log becomes the tree again, its last change is completed. */
+/* store_open - opening and closing the tenant's content: the log becomes the tree again, its last change completed. */
 #include "store_internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 enum { COMPACT_SLACK = 1000 }; /* records that may be stale before the log is written anew */
 
-/* Reads the log line by line; each change is made in the tree, the last one on disk too. A last line that is torn is cut off. */
+/* Line by line; each change is made in the tree, the last one on disk too. A last line that is torn is cut off. */
 static bool replay(struct store *s, FILE *log, struct err *e)
 {
     AUTO(mem_freep) char *line = NULL;
@@ -62,8 +62,8 @@ static bool log_compact(struct store *s, struct err *e)
     const struct entry *entry;
     for (size_t at = 0; (entry = map_next(&s->entry, &at));) {
         const struct node *n = &entry->node;
-        struct store_put put = {.path = n->path, .kind = n->kind, .property = n->property, .properties = n->properties,
-                                .bytes = n->bytes};
+        struct store_put put = {
+            .path = n->path, .kind = n->kind, .property = n->property, .properties = n->properties, .bytes = n->bytes};
         memcpy(put.sha256, n->sha256, sizeof put.sha256);
         struct store_change change = {.put = &put, .puts = 1, .request = n->request};
         if (!store_log_line(&all, &change, n->arrived_ms, e))

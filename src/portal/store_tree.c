@@ -2,15 +2,15 @@
 /*
  * store_tree - the tenant's nodes as a tree in memory, and the disk that follows it.
  *
- * All that a change does on disk can be done again without harm: a file that is in its place already is not touched, and
- * what is gone or made already is fine.
+ * All that a change does on disk can be done again without harm: a file that is in its place already is not touched,
+ * and what is gone or made already is fine.
  */
 #include "store_internal.h"
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- nodes ------------------------------------------------------------------------------------------------ */
+/* --- nodes ------------------------------------------------------------------------------------------------------- */
 
 void properties_release(struct property *property, size_t count)
 {
@@ -69,7 +69,7 @@ void store_change_release(struct store_change *change)
     *change = (struct store_change){0};
 }
 
-/* --- the tree, and the disk that follows it ------------------------------------------------------------------ */
+/* --- the tree, and the disk that follows it ---------------------------------------------------------------------- */
 
 struct entry *entry_get(const struct store *s, const char *path)
 {
@@ -188,7 +188,8 @@ static bool move_into_place(const char *spooled, const char *file, struct err *e
 }
 
 /* An old file is unlinked first: ext4 writes the new one out at once when it is renamed over another, some ms each. */
-static bool put_file(const struct store *s, const struct node *old, struct store_put *put, enum pass pass, struct err *e)
+static bool put_file(const struct store *s, const struct node *old, struct store_put *put, enum pass pass,
+                     struct err *e)
 {
     AUTO(mem_freep) char *file = store_file(s, put->path);
     bool is_moved = put->spooled && pass == PASS_REDO && access(put->spooled, F_OK) != 0;

@@ -2,9 +2,9 @@
 /*
  * unzip - a zip read as a stream of local entries, the way java.util.zip.ZipInputStream reads it.
  *
- * Small records are collected byte by byte until a step has what it wants; an entry's data flows through. Java stops at the
- * first central header, so that a body cut between two entries passes as a whole, smaller package; here the directory and
- * its end record are read too and must count what was seen.
+ * Small records are collected byte by byte until a step has what it wants; an entry's data flows through. Java stops at
+ * the first central header, so that a body cut between two entries passes as a whole, smaller package; here the
+ * directory and its end record are read too and must count what was seen.
  */
 #include "portal.h"
 #include <inttypes.h>
@@ -81,7 +81,7 @@ static bool expect(struct unzip *z, size_t want, bool (*step)(struct unzip *, co
     return want > 0 || step(z, NULL, e);
 }
 
-/* --- the data of an entry ---------------------------------------------------------------------------- */
+/* --- the data of an entry ---------------------------------------------------------------------------------------- */
 
 static bool signature(struct unzip *z, const uint8_t *record, struct err *e);
 
@@ -89,8 +89,9 @@ static bool entry_end(struct unzip *z, struct err *e)
 {
     const struct entry *said = &z->said, *seen = &z->seen;
     if (said->bytes != seen->bytes)
-        return err_set(e, ERR_REFUSED, "zip: invalid entry size of '%s' (expected %" PRIu64 " but got %" PRIu64 " bytes)",
-                       said->name, said->bytes, seen->bytes);
+        return err_set(e, ERR_REFUSED,
+                       "zip: invalid entry size of '%s' (expected %" PRIu64 " but got %" PRIu64 " bytes)", said->name,
+                       said->bytes, seen->bytes);
     if (said->packed != seen->packed)
         return err_set(e, ERR_REFUSED,
                        "zip: invalid entry compressed size of '%s' (expected %" PRIu64 " but got %" PRIu64 " bytes)",
@@ -172,7 +173,7 @@ static bool flow_deflated(struct unzip *z, const uint8_t *data, size_t len, size
     return z->said.has_descriptor ? expect(z, 8 + 2 * descriptor_width(z), descriptor, e) : entry_end(z, e);
 }
 
-/* --- local headers ------------------------------------------------------------------------------------ */
+/* --- local headers ----------------------------------------------------------------------------------------------- */
 
 static bool name_is_safe(const char *name, size_t len)
 {
@@ -216,8 +217,7 @@ static bool entry_begin(struct unzip *z, struct err *e)
 static bool local_name(struct unzip *z, const uint8_t *record, struct err *e)
 {
     if (!name_is_safe((const char *)record, z->name_len))
-        return err_set(e, ERR_REFUSED, "zip: the entry name '%.*s' is not valid", (int)z->name_len,
-                       z->held.data);
+        return err_set(e, ERR_REFUSED, "zip: the entry name '%.*s' is not valid", (int)z->name_len, z->held.data);
     free(z->said.name);
     z->said.name = str_copy_n((const char *)record, z->name_len);
     z->said.is_directory = str_ends(z->said.name, "/");
@@ -247,7 +247,7 @@ static bool local_header(struct unzip *z, const uint8_t *record, struct err *e)
     return expect(z, z->name_len + z->extra_len, local_name, e);
 }
 
-/* --- the central directory and its end ----------------------------------------------------------------- */
+/* --- the central directory and its end --------------------------------------------------------------------------- */
 
 static bool record_end(struct unzip *z, const uint8_t *record UNUSED, struct err *e)
 {
@@ -305,8 +305,8 @@ static const struct record {
     size_t bytes; /* after the signature */
     bool (*step)(struct unzip *z, const uint8_t *record, struct err *e);
 } records[] = {
-    {SIGNATURE_LOCAL, 26, local_header},     {SIGNATURE_CENTRAL, 42, central_header}, {SIGNATURE_END64, 52, end64},
-    {SIGNATURE_LOCATOR64, 16, record_end},   {SIGNATURE_END, 18, end_record},
+    {SIGNATURE_LOCAL, 26, local_header},   {SIGNATURE_CENTRAL, 42, central_header}, {SIGNATURE_END64, 52, end64},
+    {SIGNATURE_LOCATOR64, 16, record_end}, {SIGNATURE_END, 18, end_record},
 };
 
 static bool signature(struct unzip *z, const uint8_t *record, struct err *e)
@@ -322,7 +322,7 @@ static bool signature(struct unzip *z, const uint8_t *record, struct err *e)
     return refused(e, z->at == SIGNATURE_BYTES ? "this is no zip" : "a record has no known signature");
 }
 
-/* --- from outside ---------------------------------------------------------------------------------------- */
+/* --- from outside ------------------------------------------------------------------------------------------------ */
 
 static bool collect(struct unzip *z, const uint8_t *data, size_t len, size_t *used, struct err *e)
 {
@@ -352,7 +352,8 @@ bool unzip_finish(struct unzip *z, struct err *e)
     if (z->failed.kind != ERR_NONE)
         *e = z->failed;
     else if (!z->is_done)
-        err_set(e, ERR_CHANGED, "zip: cut after %" PRIu64 " whole entries, the central directory is missing", z->entries);
+        err_set(e, ERR_CHANGED, "zip: cut after %" PRIu64 " whole entries, the central directory is missing",
+                z->entries);
     return z->failed.kind == ERR_NONE && z->is_done;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * vault - a FileVault package being received: originals go to the store's spool and are hashed on the way, XML is parsed as
- * soon as its entry ends, in whatever order the entries come; filter.xml is usually the last, the commit record.
+ * vault - a FileVault package being received: originals go to the store's spool and are hashed on the way, XML is
+ * parsed as soon as its entry ends, in whatever order the entries come; filter.xml is usually the last, the commit
+ * record.
  */
 #include "vault_internal.h"
 #include <openssl/evp.h>
@@ -28,13 +29,14 @@ struct vault {
     enum sink sink;
     char *path; /* of its node */
     struct buf xml;
+    struct XML_ParserStruct *parser;
     struct part *part;
     int fd;
     EVP_MD *sha256;
     EVP_MD_CTX *digest;
 };
 
-/* --- parts ----------------------------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------------------------- */
 
 struct part *parts_get(const struct parts *p, const char *path)
 {
@@ -86,8 +88,8 @@ void parts_release(struct parts *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         struct part *part = p->item[i];
-        store_put_release(&(struct store_put){.path = part->path, .property = part->property,
-                                              .properties = part->properties, .spooled = part->spooled});
+        store_put_release(&(struct store_put){
+            .path = part->path, .property = part->property, .properties = part->properties, .spooled = part->spooled});
         node_release(&part->before);
         free(part);
     }
@@ -96,26 +98,23 @@ void parts_release(struct parts *p)
     *p = (struct parts){0};
 }
 
-/* --- names: FileVault's PlatformNameFormat, backwards ------------------------------------------------------------- */
+/* --- names: FileVault's PlatformNameFormat, backwards ------------------------------------------------------------ */
 
 static void add_decoded(struct buf *out, const char *name, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    const char *end = name + len, *code;
+    for (; (code = memchr(name, '%', (size_t)(end - name))) && code + 2 < end; name = code + 3) {
         uint8_t byte;
-        char digits[3] = {0};
-        if (name[i] != '%' || i + 2 >= len) {
-            buf_char(out, name[i]);
-            continue;
-        }
-        memcpy(digits, name + i + 1, 2);
+        const char digits[3] = {code[1], code[2]};
+        buf_add(out, name, (size_t)(code - name));
         if (!text_unhex(&byte, 1, digits) || byte == 0)
             byte = '/'; /* no name has it: refused by the check that follows */
         if (byte < 0x80)
             buf_char(out, (char)byte);
         else
             buf_printf(out, "%c%c", 0xC0 | byte >> 6, 0x80 | (byte & 0x3F));
-        i += 2;
     }
+    buf_add(out, name, (size_t)(end - name));
 }
 
 /* "_jcr_content" -> "jcr:content", "__x_y" -> "_x_y", "_x" -> "_x", "a%3fb" -> "a?b" */
@@ -142,23 +141,26 @@ char *jcr_path(const char *entry_name, struct err *e)
     AUTO(buf_release) struct buf path = BUF_INIT(JCR_PATH_MAX);
     const char *name = entry_name + strlen(ROOT), *end;
     for (; *name && !str_eq(name, DOCVIEW); name = *end ? end + 1 : end) {
-        AUTO(buf_release) struct buf part = BUF_INIT(JCR_PATH_MAX);
+        size_t start = path.len + 1;
         end = strchrnul(name, '/');
-        add_jcr_name(&part, name, (size_t)(end - name));
-        if (*end && str_ends(part.data, ".dir")) /* FileVault takes it off every directory, not only of files' */
-            part.data[part.len - strlen(".dir")] = '\0';
-        if (!jcr_name_check(part.data, e)) {
+        buf_char(&path, '/');
+        add_jcr_name(&path, name, (size_t)(end - name));
+        if (path.is_over)
+            break;
+        /* FileVault takes it off every directory, not only of those that belong to a file. */
+        if (*end && str_ends(path.data + start, ".dir"))
+            path.data[path.len -= strlen(".dir")] = '\0';
+        if (!jcr_name_check(path.data + start, e)) {
             err_wrap(e, "entry '%s'", entry_name);
             return NULL;
         }
-        buf_printf(&path, "/%s", part.data);
     }
     if (path.is_over)
         err_set(e, ERR_REFUSED, "the path of an entry is too long: '%s'", entry_name);
     return path.is_over ? NULL : path.len > 0 ? buf_take(&path) : str_copy("/");
 }
 
-/* --- entries as they arrive --------------------------------------------------------------------------------------------- */
+/* --- entries as they arrive -------------------------------------------------------------------------------------- */
 
 static bool remember(struct vault *v, const char *name, struct err *e)
 {
@@ -254,12 +256,12 @@ static bool entry_end(void *arg, int64_t bytes, struct err *e)
     case SINK_NONE:
         return true;
     case SINK_DOCVIEW:
-        return xml_read_docview(xml, v->xml.len, v->path, &v->parts, e);
+        return xml_read_docview(v->parser, xml, v->xml.len, v->path, &v->parts, e);
     case SINK_FILTER:
-        v->filter = xml_read_filter(xml, v->xml.len, e);
+        v->filter = xml_read_filter(v->parser, xml, v->xml.len, e);
         return v->filter != NULL;
     case SINK_PROPERTIES:
-        return xml_check_properties(xml, v->xml.len, e);
+        return xml_check_properties(v->parser, xml, v->xml.len, e);
     case SINK_ORIGINAL:
         return spool_end(v, bytes, e);
     }
@@ -268,7 +270,7 @@ static bool entry_end(void *arg, int64_t bytes, struct err *e)
 
 static const struct unzip_handler handler = {.entry = entry_begin, .data = entry_data, .end = entry_end};
 
-/* --- from outside ------------------------------------------------------------------------------------------------------------ */
+/* --- from outside ------------------------------------------------------------------------------------------------ */
 
 struct vault *vault_new(struct store *s)
 {
@@ -276,6 +278,7 @@ struct vault *vault_new(struct store *s)
     v->store = s;
     v->unzip = unzip_new(&handler, v);
     v->xml = (struct buf)BUF_INIT(XML_MAX);
+    v->parser = xml_parser_new();
     v->fd = -1;
     v->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     v->digest = EVP_MD_CTX_new();
@@ -324,6 +327,7 @@ void vault_free(struct vault *v)
     strlist_release(&v->name);
     buf_release(&v->xml);
     fd_close(&v->fd);
+    xml_parser_free(v->parser);
     EVP_MD_free(v->sha256);
     EVP_MD_CTX_free(v->digest);
     free(v->path);

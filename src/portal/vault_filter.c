@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * vault_filter - a package's workspace filter, as FileVault reads it: a path is contained if any filter above it lets it in;
- * its import mode is that of the first filter above it. Lookups walk up the path, not through the filters: a package has 200.
+ * vault_filter - a package's workspace filter, as FileVault reads it: a path is contained if any filter above it lets
+ * it in; its import mode is that of the first filter above it. Lookups walk up the path, not through the filters: a
+ * package has 200.
  */
 #include "vault_internal.h"
 #include <ctype.h>
@@ -29,7 +30,8 @@ struct filter {
     struct map is_above;
 };
 
-static const char *const mode_names[IMPORT_MODES] = {"replace", "merge", "merge_properties", "update", "update_properties"};
+static const char *const mode_names[IMPORT_MODES] = {"replace", "merge", "merge_properties", "update",
+                                                     "update_properties"};
 
 struct filter *filter_new(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * vault_plan - package + filter + what is there -> one change, as FileVault's importer (Importer, FolderArtifactHandler,
- * DocViewImporter of apache/jackrabbit-filevault) would make it:
+ * vault_plan - package + filter + what is there -> one change, as FileVault's importer (Importer,
+ * FolderArtifactHandler, DocViewImporter of apache/jackrabbit-filevault) would make it:
  *
- *   - What a filter contains in mode replace and the package lacks is removed, but only where the importer passes by: below
- *     nodes of the package, and at the filters' roots. Whatever lies below a removed node goes with it.
+ *   - What a filter contains in mode replace and the package lacks is removed, but only where the importer passes by:
+ * below nodes of the package, and at the filters' roots. Whatever lies below a removed node goes with it.
  *   - A contained node is replaced, or, by mode, gets what it lacks (merge_properties) or what the package has
  *     (update_properties); then its type stays. merge leaves an existing node alone.
  *   - A node not contained is left alone; if it is missing and a filter's root lies below, it is made.
@@ -22,7 +22,7 @@ struct plan {
     struct store_change *change;
 };
 
-/* --- what stays of what is there ---------------------------------------------------------------------------- */
+/* --- what stays of what is there --------------------------------------------------------------------------------- */
 
 /* Does the existing JCR node at `path` stay, if `above` does? */
 static bool stays(const struct plan *p, const char *path, const char *above)
@@ -64,7 +64,7 @@ static void plan_removes(struct plan *p, const char *path, bool is_staying)
     free(child);
 }
 
-/* --- which part is a node of the store ------------------------------------------------------------------------ */
+/* --- which part is a node of the store --------------------------------------------------------------------------- */
 
 static const char *part_property(const struct part *part, const char *name)
 {
@@ -80,7 +80,9 @@ static enum node_kind kind_of_type(const char *type)
     static const struct {
         const char *type;
         enum node_kind kind;
-    } kinds[] = {{"sling:Folder", NODE_FOLDER}, {"sling:OrderedFolder", NODE_FOLDER}, {"nt:folder", NODE_FOLDER},
+    } kinds[] = {{"sling:Folder", NODE_FOLDER},
+                 {"sling:OrderedFolder", NODE_FOLDER},
+                 {"nt:folder", NODE_FOLDER},
                  {"dam:Asset", NODE_ASSET}};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (str_eq(kinds[i].type, type))
@@ -102,7 +104,8 @@ static enum node_kind kind_of(const struct plan *p, const struct part *part)
 static void place(struct plan *p, struct part *part)
 {
     struct part *parent = part->parent;
-    if (!parent || (parent->owner == parent && parent->kind == NODE_FOLDER && !str_eq(path_name(part->path), CONTENT))) {
+    if (!parent ||
+        (parent->owner == parent && parent->kind == NODE_FOLDER && !str_eq(path_name(part->path), CONTENT))) {
         part->owner = part;
         part->has_before = store_get(p->store, part->path, &part->before);
         part->kind = kind_of(p, part);
@@ -113,7 +116,7 @@ static void place(struct plan *p, struct part *part)
     part->owner->member = part;
 }
 
-/* --- one node of the store -------------------------------------------------------------------------------------- */
+/* --- one node of the store --------------------------------------------------------------------------------------- */
 
 /* What becomes of a node while its properties are put together. */
 struct draft {
@@ -181,7 +184,8 @@ static bool is_imported(const struct plan *p, const struct draft *d, const struc
         return true;
     const char *relative = path_below(part->path, d->part->path);
     AUTO(mem_freep) char *type = relative ? path_join(relative, TYPE) : str_copy(TYPE);
-    return filter_is_above_root(p->filter, part->path) && !(d->part->has_before && node_property(&d->part->before, type));
+    return filter_is_above_root(p->filter, part->path) &&
+           !(d->part->has_before && node_property(&d->part->before, type));
 }
 
 static void add_new(const struct plan *p, struct draft *d, const struct part *part)
@@ -250,7 +254,8 @@ static void change_add(struct store_change *change, struct store_put *put)
     *put = (struct store_put){0};
 }
 
-/* A missing node: what no filter contains is made only on the way to a filter's root, and by the store where it alone may. */
+/* A missing node: what no filter contains is made only on the way to a filter's root, and by the store where it alone
+ * may. */
 static bool is_wanted(const struct plan *p, const struct part *part)
 {
     struct err no;
@@ -277,7 +282,8 @@ static bool plan_put(struct plan *p, struct part *part, struct err *e)
     return is_done;
 }
 
-bool vault_plan(struct store *s, struct parts *parts, const struct filter *f, struct store_change *change, struct err *e)
+bool vault_plan(struct store *s, struct parts *parts, const struct filter *f, struct store_change *change,
+                struct err *e)
 {
     struct plan p = {.store = s, .parts = parts, .filter = f, .change = change};
     const char *root;

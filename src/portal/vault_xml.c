@@ -2,8 +2,8 @@
 /*
  * vault_xml - the XML of a package: document views, the filter, the properties.
  *
- * What is declared as an entity, goes too deep or uses a namespace the tenant does not know is refused. Prefixes are those of
- * the tenant, whatever the file calls them, as in FileVault.
+ * What is declared as an entity, goes too deep or uses a namespace the tenant does not know is refused. Prefixes are
+ * those of the tenant, whatever the file calls them, as in FileVault.
  */
 #include "vault_internal.h"
 #include <expat.h>
@@ -43,7 +43,7 @@ static const struct {
     {"Iptc4xmpCore", "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"},
 };
 
-/* --- the walker: expat with limits ------------------------------------------------------------------------- */
+/* --- the walker: expat with limits ------------------------------------------------------------------------------- */
 
 static bool refuse(struct reader *r, const char *why, const char *what)
 {
@@ -91,11 +91,23 @@ static void on_doctype(void *arg, const char *name UNUSED, const char *system UN
         outcome(r, refuse(r, "a document type definition is not taken", NULL));
 }
 
-static bool parse(struct reader *r, const char *xml, size_t len, struct err *e)
+XML_Parser xml_parser_new(void)
+{
+    XML_Parser parser = XML_ParserCreateNS(NULL, SEPARATOR);
+    BUG_ON(!parser);
+    return parser;
+}
+
+void xml_parser_free(XML_Parser parser)
+{
+    XML_ParserFree(parser);
+}
+
+static bool parse(struct reader *r, XML_Parser parser, const char *xml, size_t len, struct err *e)
 {
     r->e = e;
-    r->parser = XML_ParserCreateNS(NULL, SEPARATOR);
-    BUG_ON(!r->parser || len > XML_MAX);
+    r->parser = parser;
+    BUG_ON(len > XML_MAX || !XML_ParserReset(parser, NULL));
     XML_SetUserData(r->parser, r);
     XML_SetElementHandler(r->parser, on_start, on_end);
     XML_SetStartDoctypeDeclHandler(r->parser, on_doctype);
@@ -105,7 +117,6 @@ static bool parse(struct reader *r, const char *xml, size_t len, struct err *e)
     if (!is_done && !r->has_failed)
         err_set(e, ERR_REFUSED, "%s:%lu: %s", r->file, XML_GetCurrentLineNumber(r->parser),
                 XML_ErrorString(XML_GetErrorCode(r->parser)));
-    XML_ParserFree(r->parser);
     buf_release(&r->text);
     return is_done;
 }
@@ -119,7 +130,7 @@ static const char *attribute_of(const char **attribute, const char *name)
     return NULL;
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------------------------- */
 
 static bool prefix_is_known(const char *prefix, size_t len)
 {
@@ -194,7 +205,7 @@ static char *qualified(struct reader *r, const char *expat_name)
     return buf_take(&name);
 }
 
-/* --- document views ------------------------------------------------------------------------------------------------- */
+/* --- document views ---------------------------------------------------------------------------------------------- */
 
 struct docview {
     struct reader reader;
@@ -292,16 +303,16 @@ static bool docview_end(struct reader *r)
     return true;
 }
 
-bool xml_read_docview(const char *xml, size_t len, const char *path, struct parts *p, struct err *e)
+bool xml_read_docview(XML_Parser parser, const char *xml, size_t len, const char *path, struct parts *p, struct err *e)
 {
     AUTO(mem_freep) char *file = path_join(path, ".content.xml");
     struct docview d = {.reader = {.start = docview_start, .end = docview_end, .file = file}, .root = path, .parts = p};
-    bool is_done = parse(&d.reader, xml, len, e);
+    bool is_done = parse(&d.reader, parser, xml, len, e);
     free(d.path);
     return is_done;
 }
 
-/* --- filter.xml ---------------------------------------------------------------------------------------------------------- */
+/* --- filter.xml -------------------------------------------------------------------------------------------------- */
 
 struct filter_reader {
     struct reader reader;
@@ -334,17 +345,17 @@ static bool filter_start(struct reader *r, const char *element, const char **att
     return f->set != NULL;
 }
 
-struct filter *xml_read_filter(const char *xml, size_t len, struct err *e)
+struct filter *xml_read_filter(XML_Parser parser, const char *xml, size_t len, struct err *e)
 {
     struct filter_reader f = {.reader = {.start = filter_start, .file = "META-INF/vault/filter.xml"},
                               .filter = filter_new()};
-    if (parse(&f.reader, xml, len, e))
+    if (parse(&f.reader, parser, xml, len, e))
         return f.filter;
     filter_free(f.filter);
     return NULL;
 }
 
-/* --- properties.xml --------------------------------------------------------------------------------------------------------- */
+/* --- properties.xml ---------------------------------------------------------------------------------------------- */
 
 struct properties_reader {
     struct reader reader;
@@ -370,9 +381,12 @@ static bool properties_end(struct reader *r)
     return true;
 }
 
-bool xml_check_properties(const char *xml, size_t len, struct err *e)
+bool xml_check_properties(XML_Parser parser, const char *xml, size_t len, struct err *e)
 {
-    struct properties_reader p = {.reader = {.start = properties_start, .end = properties_end, .may_have_doctype = true,
-                                             .file = "META-INF/vault/properties.xml", .text = BUF_INIT(VALUE_MAX)}};
-    return parse(&p.reader, xml, len, e);
+    struct properties_reader p = {.reader = {.start = properties_start,
+                                             .end = properties_end,
+                                             .may_have_doctype = true,
+                                             .file = "META-INF/vault/properties.xml",
+                                             .text = BUF_INIT(VALUE_MAX)}};
+    return parse(&p.reader, parser, xml, len, e);
 }

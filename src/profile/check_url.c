@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* check_url - everything of a profile that goes into a request: addresses, paths, headers. Nothing here may carry a second line. */
+/* check_url - what goes from a profile into requests: addresses, paths, headers. None may carry a second line. */
 #include "profile_internal.h"
 
 #include <arpa/inet.h>
@@ -63,8 +63,9 @@ static bool parse_authority(struct url *u, const char *text, size_t len, const c
     size_t host_len = is_v6 ? strcspn(authority, "]") : strcspn(authority, ":");
     u->host = str_copy_n(authority + is_v6, host_len - is_v6);
     look_at_address(u);
-    const char *rest = authority + host_len + (is_v6 && authority[host_len] == ']');
-    if (is_v6 ? !u->is_address : !is_host_name(u->host))
+    bool is_closed = is_v6 && authority[host_len] == ']';
+    const char *rest = authority + host_len + is_closed;
+    if (is_v6 ? !u->is_address || !is_closed || !strchr(u->host, ':') : !is_host_name(u->host))
         return complain(c, hint, "%s has no valid host name", SHOWN(authority));
     int64_t port = 0;
     if (*rest && (*rest != ':' || !parse_int64(rest + 1, 1, 65535, &port)))
@@ -132,7 +133,8 @@ bool check_proxy(char **text, struct complaint *c)
     if (!url_parse(&u, *text, c))
         return false;
     if (!is_scheme(&u, "http") && !is_scheme(&u, "https") && !is_scheme(&u, "socks5h"))
-        return complain(c, "expected http://, https:// or socks5h://", "%s is not a known kind of proxy", SHOWN(u.scheme));
+        return complain(c, "expected http://, https:// or socks5h://", "%s is not a known kind of proxy",
+                        SHOWN(u.scheme));
     if (*u.path && !str_eq(u.path, "/"))
         return complain(c, "expected scheme, host and port", "a proxy has no path: %s", SHOWN(u.path));
     (*text)[u.path - *text] = '\0';
@@ -158,9 +160,9 @@ bool check_host(char **text, struct complaint *c)
 
 /* What the protocols set themselves, or what frames a request. */
 static const char *const own_headers[] = {
-    "Accept-Encoding", "Action", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Digest", "Expect",
-    "Handle", "Host", "Keep-Alive", "Path", "Proxy-Authorization", "Proxy-Connection", "Range", "TE", "Trailer", "Transfer-Encoding",
-    "Upgrade", "x-api-key",
+    "Accept-Encoding", "Action", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type",
+    "Digest", "Expect", "Handle", "Host", "Keep-Alive", "Path", "Proxy-Authorization", "Proxy-Connection", "Range",
+    "TE", "Trailer", "Transfer-Encoding", "Upgrade", "x-api-key",
 };
 
 bool check_header(char **text, struct complaint *c)

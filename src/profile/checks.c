@@ -17,7 +17,8 @@ static bool has_control(const char *text)
 bool check_line(char **text, struct complaint *c)
 {
     if (has_control(*text))
-        return complain(c, "expected one line of text", "%s has a control character or a line break in it", SHOWN(*text));
+        return complain(c, "expected one line of text", "%s has a control character or a line break in it",
+                        SHOWN(*text));
     return true;
 }
 
@@ -38,7 +39,8 @@ static bool is_absolute_clean(const char *path)
 bool check_file(char **text, struct complaint *c)
 {
     if (!is_absolute_clean(*text))
-        return complain(c, "expected an absolute path without empty, \".\" or \"..\" parts", "%s is not the path of a file", SHOWN(*text));
+        return complain(c, "expected an absolute path without empty, \".\" or \"..\" parts",
+                        "%s is not the path of a file", SHOWN(*text));
     return true;
 }
 
@@ -52,8 +54,8 @@ bool check_dir(char **text, struct complaint *c)
 {
     cut_slashes(*text);
     if (!is_absolute_clean(*text))
-        return complain(c, "expected an absolute path below /, without empty, \".\" or \"..\" parts", "%s is not the path of a directory",
-                        SHOWN(*text));
+        return complain(c, "expected an absolute path below /, without empty, \".\" or \"..\" parts",
+                        "%s is not the path of a directory", SHOWN(*text));
     return true;
 }
 
@@ -70,7 +72,8 @@ bool check_root(char **text, struct complaint *c)
 {
     cut_slashes(*text);
     if (!is_absolute_clean(*text) || !path_is_below(*text, "/content/dam"))
-        return complain(c, "expected a path such as /content/dam/mac/acme", "%s is not a folder below /content/dam", SHOWN(*text));
+        return complain(c, "expected a path such as /content/dam/mac/acme", "%s is not a folder below /content/dam",
+                        SHOWN(*text));
     AUTO(mem_freep) char *mapped = names_map_path(NAME_FOLDER, *text + 1);
     if (str_eq(mapped, *text + 1))
         return true;
@@ -98,7 +101,8 @@ bool check_property(char **text, struct complaint *c)
 bool check_scope(char **text, struct complaint *c)
 {
     if (has_control(*text) || strpbrk(*text, ", \"\\"))
-        return complain(c, "expected one name per item, or the whole line of the console as text", "%s is not a scope", SHOWN(*text));
+        return complain(c, "expected one name per item, or the whole line of the console as text", "%s is not a scope",
+                        SHOWN(*text));
     return true;
 }
 
@@ -106,12 +110,14 @@ bool check_scope(char **text, struct complaint *c)
 bool check_pattern(char **text, struct complaint *c)
 {
     if (str_ends(*text, "/"))
-        return complain(c, "for all that is below a directory write name/**", "a pattern that ends in / matches nothing: %s", SHOWN(*text));
+        return complain(c, "for all that is below a directory write name/**",
+                        "a pattern that ends in / matches nothing: %s", SHOWN(*text));
     if (strpbrk(*text, "{}") && !strchr(*text, '['))
-        return complain(c, "write one pattern for each; for the character itself [{]", "braces are not expanded: %s", SHOWN(*text));
-    if (**text == '!')
-        return complain(c, "use include for what is wanted; for the character itself [!]", "a pattern cannot be turned round with !: %s",
+        return complain(c, "write one pattern for each; for the character itself [{]", "braces are not expanded: %s",
                         SHOWN(*text));
+    if (**text == '!')
+        return complain(c, "use include for what is wanted; for the character itself [!]",
+                        "a pattern cannot be turned round with !: %s", SHOWN(*text));
     return true;
 }
 
@@ -132,8 +138,8 @@ bool check_days(char **text, struct complaint *c)
     size_t first = strcspn(*text, "-");
     const char *last = (*text)[first] ? *text + first + 1 : *text;
     if (!is_day(*text, first) || !is_day(last, strlen(last)))
-        return complain(c, "expected mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri", "%s is not a day of the week",
-                        SHOWN(*text));
+        return complain(c, "expected mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri",
+                        "%s is not a day of the week", SHOWN(*text));
     return true;
 }
 
@@ -172,7 +178,8 @@ bool check_zone(char **text, struct complaint *c)
     bool is_name = path_is_clean(*text) && has_only(*text, LETTERS DIGITS "_+-/");
     if (str_eq(*text, "UTC") || (is_name && stat(file, &st) == 0 && S_ISREG(st.st_mode)))
         return true;
-    return complain(c, "expected a name such as Europe/Berlin (package tzdata)", "there is no time zone %s", SHOWN(*text));
+    return complain(c, "expected a name such as Europe/Berlin (package tzdata)", "there is no time zone %s",
+                    SHOWN(*text));
 }
 
 bool check_rate(char **text, struct complaint *c)

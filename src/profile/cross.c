@@ -22,7 +22,8 @@ static const struct {
     bool is_advice;
     const char *hint;
 } needed[] = {
-    {IDENTITY_OAUTH, "scopes", true, false, "copy the scopes of the credential in the developer console: scopes: [openid, AdobeID]"},
+    {IDENTITY_OAUTH, "scopes", true, false,
+     "copy the scopes of the credential in the developer console: scopes: [openid, AdobeID]"},
     {IDENTITY_JWT, "technical_account_id", false, false, "such as 0123ABCD@techacct.adobe.com"},
     {IDENTITY_JWT, "organization_id", false, false, "such as 4567EF@AdobeOrg"},
     {IDENTITY_JWT, "private_key_file", false, false, "make one with: brandsync key create"},
@@ -33,7 +34,8 @@ static const struct {
 static bool has_value(struct load *l, const char *path, bool is_list)
 {
     const yaml_node_t *node = document_find(l->document, path);
-    bool is_empty = node && is_list && node->type == YAML_SEQUENCE_NODE && node->data.sequence.items.start == node->data.sequence.items.top;
+    bool is_empty = node && is_list && node->type == YAML_SEQUENCE_NODE
+                    && node->data.sequence.items.start == node->data.sequence.items.top;
     return node && !is_empty;
 }
 
@@ -43,21 +45,24 @@ static void check_needed(struct load *l, enum identity_mode mode)
         AUTO(mem_freep) char *path = str_printf("identity.%s", needed[i].key);
         if (needed[i].mode != mode || has_value(l, path, needed[i].is_list))
             continue;
-        problems_add(l->problems, needed[i].is_advice, load_spot(l, path), needed[i].hint, "missing key \"%s\" in identity (mode %s)",
-                     needed[i].key, identity_mode_name(mode));
+        problems_add(l->problems, needed[i].is_advice, load_spot(l, path), needed[i].hint,
+                     "missing key \"%s\" in identity (mode %s)", needed[i].key, identity_mode_name(mode));
     }
 }
 
 static void check_identity(struct load *l)
 {
     const struct profile_identity *id = &l->profile->identity;
-    const yaml_node_t *map = document_find(l->document, "identity"), *mode = document_find(l->document, "identity.mode");
-    bool is_understood = !mode || (mode->type == YAML_SCALAR_NODE && str_eq(node_text(mode), identity_mode_name(id->mode)));
+    const yaml_node_t *map = document_find(l->document, "identity"),
+                      *mode = document_find(l->document, "identity.mode");
+    bool is_understood =
+        !mode || (mode->type == YAML_SCALAR_NODE && str_eq(node_text(mode), identity_mode_name(id->mode)));
     if (!map || map->type != YAML_MAPPING_NODE || !is_understood)
         return;
     check_needed(l, id->mode);
     if (id->mode == IDENTITY_JWT && id->server && str_ends(id->server, ".adobelogin.com"))
-        problems_add(l->problems, true, load_spot(l, "identity.mode"), "make an OAuth Server-to-Server credential and use mode: oauth",
+        problems_add(l->problems, true, load_spot(l, "identity.mode"),
+                     "make an OAuth Server-to-Server credential and use mode: oauth",
                      "Adobe ended JWT credentials on 1 March 2026");
 }
 
@@ -88,7 +93,8 @@ static void check_pair(struct load *l, size_t i, size_t j)
     }
     if (a->remote && b->remote && overlaps(a->remote, b->remote))
         problems_add(l->problems, false, load_spot(l, is_given(l, to) ? to : path), "give each its own place with to:",
-                     "folders[%zu] and folders[%zu] (line %d) overlap on the portal, at %s", j, i, a->place.line, SHOWN(b->remote));
+                     "folders[%zu] and folders[%zu] (line %d) overlap on the portal, at %s", j, i, a->place.line,
+                     SHOWN(b->remote));
 }
 
 static void check_folders(struct load *l)
@@ -135,8 +141,8 @@ static void check_retry(struct load *l)
 {
     const struct profile_retry *r = &l->profile->retry;
     if (r->max_ms && r->first_ms > r->max_ms)
-        error_at(l, is_given(l, "retry.first") ? "retry.first" : "retry.max", "first is the shortest wait, max the longest",
-                 "retry.first is longer than retry.max");
+        error_at(l, is_given(l, "retry.first") ? "retry.first" : "retry.max",
+                 "first is the shortest wait, max the longest", "retry.first is longer than retry.max");
 }
 
 void cross_check(struct load *l)

@@ -14,10 +14,14 @@ static const struct named_file {
     const char *make; /* what makes it */
 } named_files[] = {
     {"tenant.ca_file", offsetof(struct profile, tenant.ca_file), false, false, NULL},
-    {"tenant.client_certificate_file", offsetof(struct profile, tenant.client_certificate_file), false, true, NULL}, /* holds its key */
-    {"identity.client_secret_file", offsetof(struct profile, identity.client_secret_file), false, true, "brandsync secret set"},
-    {"identity.private_key_file", offsetof(struct profile, identity.private_key_file), true, true, "brandsync key create"},
-    {"identity.certificate_file", offsetof(struct profile, identity.certificate_file), true, false, "brandsync key create"},
+    {"tenant.client_certificate_file", offsetof(struct profile, tenant.client_certificate_file), false, true,
+     NULL}, /* its key is in it */
+    {"identity.client_secret_file", offsetof(struct profile, identity.client_secret_file), false, true,
+     "brandsync secret set"},
+    {"identity.private_key_file", offsetof(struct profile, identity.private_key_file), true, true,
+     "brandsync key create"},
+    {"identity.certificate_file", offsetof(struct profile, identity.certificate_file), true, false,
+     "brandsync key create"},
     {"identity.ca_file", offsetof(struct profile, identity.ca_file), false, false, NULL},
 };
 
@@ -32,7 +36,8 @@ static const struct {
 };
 
 /* Which of the reasons of secret_file_check it is, and the cure apart. */
-static void report_secret(struct load *l, const struct named_file *n, const char *file, const struct stat *st, const struct err *e)
+static void report_secret(struct load *l, const struct named_file *n, const char *file, const struct stat *st,
+                          const struct err *e)
 {
     AUTO(mem_freep) char *fix = str_printf("fix: chown root:brandsync %s && chmod 0640 %s", SHELL(file), SHELL(file));
     struct spot at = load_spot(l, n->key);
@@ -42,7 +47,8 @@ static void report_secret(struct load *l, const struct named_file *n, const char
     }
     for (size_t i = 0; i < ARRAY_LEN(loose_modes); i++) {
         if (st->st_mode & loose_modes[i].bits) {
-            problems_add(l->problems, false, at, fix, "%s (mode %04o)", loose_modes[i].what, (unsigned)st->st_mode & 07777);
+            problems_add(l->problems, false, at, fix, "%s (mode %04o)", loose_modes[i].what,
+                         (unsigned)st->st_mode & 07777);
             return;
         }
     }
@@ -55,7 +61,8 @@ static void report_absent(struct load *l, const struct named_file *n, int sys)
     if (sys == ENOENT)
         problems_add(l->problems, false, load_spot(l, n->key), hint, "there is no such file");
     else
-        problems_add(l->problems, false, load_spot(l, n->key), NULL, "this file cannot be looked at: %s", strerrordesc_np(sys));
+        problems_add(l->problems, false, load_spot(l, n->key), NULL, "this file cannot be looked at: %s",
+                     strerrordesc_np(sys));
 }
 
 static void look_at_file(struct load *l, const struct named_file *n, const char *file)
@@ -69,7 +76,8 @@ static void look_at_file(struct load *l, const struct named_file *n, const char 
     else if (!S_ISREG(st.st_mode))
         problems_add(l->problems, false, load_spot(l, n->key), NULL, "this is not a regular file");
     else if (access(file, R_OK) < 0)
-        problems_add(l->problems, false, load_spot(l, n->key), NULL, "this user (%u) may not read it", (unsigned)geteuid());
+        problems_add(l->problems, false, load_spot(l, n->key), NULL, "this user (%u) may not read it",
+                     (unsigned)geteuid());
 }
 
 /* A folder that is not mounted yet halts by itself and comes back; it is no reason to refuse a profile. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* document - the YAML of a profile as a libyaml document. What makes YAML surprising (anchors, aliases, tags) is refused first. */
+/* document - the YAML of a profile as a libyaml document. What surprises in YAML (anchors, tags) is refused first. */
 #include "profile_internal.h"
 
 enum { NESTING_MAX = 24 }; /* a profile nests 5 deep; libyaml takes quadratic time for deep flow collections */
@@ -62,9 +62,12 @@ static const struct {
     const char *what;
     const char *hint;
 } refused[] = {
-    {YAML_ANCHOR_TOKEN, "a profile has no anchors (&)", "write the value in full; put text that begins with & in quotes"},
-    {YAML_ALIAS_TOKEN, "a profile has no aliases (*)", "write the value in full; put text that begins with * in quotes"},
-    {YAML_TAG_TOKEN, "a profile has no tags (!)", "the type of each key is known; put text that begins with ! in quotes"},
+    {YAML_ANCHOR_TOKEN, "a profile has no anchors (&)",
+     "write the value in full; put text that begins with & in quotes"},
+    {YAML_ALIAS_TOKEN, "a profile has no aliases (*)",
+     "write the value in full; put text that begins with * in quotes"},
+    {YAML_TAG_TOKEN, "a profile has no tags (!)",
+     "the type of each key is known; put text that begins with ! in quotes"},
     {YAML_TAG_DIRECTIVE_TOKEN, "a profile has no %TAG line", "remove it"},
 };
 
@@ -72,7 +75,8 @@ static void refuse_token(const yaml_token_t *token, struct problems *p)
 {
     for (size_t i = 0; i < ARRAY_LEN(refused); i++)
         if (token->type == refused[i].type)
-            problems_add(p, false, spot_between(token->start_mark, token->end_mark), refused[i].hint, "%s", refused[i].what);
+            problems_add(p, false, spot_between(token->start_mark, token->end_mark), refused[i].hint, "%s",
+                         refused[i].what);
 }
 
 static int nesting_step(yaml_token_type_t type)

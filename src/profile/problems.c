@@ -12,6 +12,7 @@ char *shown(char *out, size_t size, const char *text)
     return out;
 }
 
+PRINTF(3, 0)
 static void fill(struct complaint *c, const char *hint, const char *fmt, va_list args)
 {
     vsnprintf(c->text, sizeof(c->text), fmt, args);

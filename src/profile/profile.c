@@ -71,11 +71,13 @@ static bool is_name_fit(const char *file, struct problems *p)
     AUTO(mem_freep) char *name = name_of_file(file);
     if (*name && *name != '.' && !name[strcspn(name, " \t\r\n\v\f")])
         return true;
-    problems_add(p, false, (struct spot){0}, "expected a file such as acme.yaml", "%s is not a name for a profile", SHOWN(name));
+    problems_add(p, false, (struct spot){0}, "expected a file such as acme.yaml", "%s is not a name for a profile",
+                 SHOWN(name));
     return false;
 }
 
-struct profile *profile_parse(const char *file_name, const char *text, size_t len, bool checks_files, struct problems *p)
+struct profile *profile_parse(const char *file_name, const char *text, size_t len, bool checks_files,
+                              struct problems *p)
 {
     *p = (struct problems){.file = str_copy(file_name)};
     if (len > PROFILE_MAX_BYTES) {

@@ -40,16 +40,19 @@ bool warn(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3,
 char *shown(char *out, size_t size, const char *text);
 #define SHOWN(text) shown((char[80]){0}, 80, (text))
 
-void problems_add(struct problems *p, bool is_warning, struct spot at, const char *hint, const char *fmt, ...) PRINTF(5, 6);
+void problems_add(struct problems *p, bool is_warning, struct spot at, const char *hint, const char *fmt, ...)
+    PRINTF(5, 6);
 void problems_sort(struct problems *p); /* by place; equal places keep their order */
 
 /* --- document ----------------------------------------------------------------------------------------- */
 
-/* The YAML text of a profile: no anchors, aliases, tags, one document. false: problems say why. Release with yaml_document_delete. */
+/* The YAML text of a profile: one document without anchors, aliases, tags. false: problems say why.
+ * Release with yaml_document_delete. */
 bool document_read(yaml_document_t *d, const char *text, size_t len, struct problems *p) MUST_CHECK;
 struct spot document_spot(const yaml_node_t *node); /* NULL: line 0 */
-yaml_node_t *document_key(yaml_document_t *d, const yaml_node_t *map, const char *key);   /* the key itself; NULL: not there */
-yaml_node_t *document_child(yaml_document_t *d, const yaml_node_t *map, const char *key); /* its value; the first, if it is doubled */
+/* A key's own node, and its value's; the first, if it is doubled; NULL: not there, or not a map. */
+yaml_node_t *document_key(yaml_document_t *d, const yaml_node_t *map, const char *key);
+yaml_node_t *document_child(yaml_document_t *d, const yaml_node_t *map, const char *key);
 /* By a path as messages show it: "folders[0].to". NULL: not in the file. */
 yaml_node_t *document_find(yaml_document_t *d, const char *path);
 static inline const char *node_text(const yaml_node_t *scalar)
@@ -81,7 +84,7 @@ struct key {
     const char *standard;     /* the default as one would write it, lists with blanks between; NULL: none */
     int64_t min, max;         /* KEY_INT, KEY_DURATION */
     const char *const *words; /* KEY_WORD, KEY_FLAG, and the items of KEY_TEXTS */
-    const char *built;        /* the words that this version has, with '|' between; "": none but an empty list; NULL: all */
+    const char *built;        /* the words this version has, with '|' between; "": only an empty list; NULL: all */
     bool (*check)(char **text, struct complaint *c); /* texts: may write the value in its normal form */
     const struct key *below;
     size_t item_bytes, count_at; /* KEY_MAPS that is stored */
@@ -101,7 +104,7 @@ union value {
 };
 bool value_parse(const struct key *k, const char *text, union value *out, struct complaint *c) MUST_CHECK;
 void value_store(const struct key *k, union value *v, void *field); /* field NULL: lets go of it */
-void value_print(const struct key *k, const void *field, struct buf *out); /* prints nothing when there is nothing to say */
+void value_print(const struct key *k, const void *field, struct buf *out); /* nothing for what has no value */
 void value_release(const struct key *k, void *field);
 void value_expected(const struct key *k, char *out, size_t size);   /* expected 1 to 8 */
 void value_quote(struct buf *out, const char *text);                /* a YAML scalar that reads back as this text */
@@ -110,7 +113,7 @@ size_t words_count(const char *const *words);
 
 /* --- checks of one text ------------------------------------------------------------------------------- */
 
-bool check_line(char **text, struct complaint *c);    /* no control characters: the check of every text without another */
+bool check_line(char **text, struct complaint *c);    /* no control characters: for every text without another check */
 bool check_dir(char **text, struct complaint *c);     /* absolute and clean; a trailing '/' is cut */
 bool check_file(char **text, struct complaint *c);
 bool check_to(char **text, struct complaint *c);
@@ -136,7 +139,7 @@ struct url {
 bool url_parse(struct url *u, const char *text, struct complaint *c) MUST_CHECK;
 void url_release(struct url *u);
 
-bool check_origin(char **text, struct complaint *c);   /* https://host[:port], http only to loopback, without a trailing '/' */
+bool check_origin(char **text, struct complaint *c); /* https://host[:port], http to loopback; cuts a last '/' */
 bool check_proxy(char **text, struct complaint *c);
 bool check_webhook(char **text, struct complaint *c);
 bool check_url_path(char **text, struct complaint *c);
@@ -155,7 +158,7 @@ void walk_read(struct load *l, const struct key *keys, yaml_node_t *map, const c
 void walk_print(const struct key *keys, const void *base, int indent, struct buf *out);
 void walk_release(const struct key *keys, void *base);
 
-/* Where the value of this path ("folders[0].to") stands, or, when the file does not have it, at the first key of the map that lacks it. */
+/* Where the value of this path ("folders[0].to") stands; if the file lacks it, the first key of its map. */
 struct spot load_spot(struct load *l, const char *path);
 struct place load_place(struct load *l, const char *path); /* line 0: not in the file */
 

@@ -32,7 +32,8 @@ static const char *const verify_words[] = {"none", "read-back", NULL};
 static const struct key tenant_keys[] = {
     {"url", KEY_TEXT, AT(url), .is_required = true, .check = check_origin},
     {"id", KEY_TEXT, AT(id), .check = check_id},
-    {"transport", KEY_WORD, AT(transport), .standard = "distribution", .words = transport_words, .built = "distribution"},
+    {"transport", KEY_WORD, AT(transport), .standard = "distribution", .words = transport_words,
+     .built = "distribution"},
     {"root", KEY_TEXT, AT(root), .check = check_root},
     {"public", KEY_BOOL, AT(is_public), .standard = "false"},
     {"importer_path", KEY_TEXT, AT(importer_path), .standard = "/libs/sling/distribution/services/importers/default",
@@ -88,10 +89,12 @@ static const struct key folder_keys[] = {
     {"poll_every", KEY_DURATION, AT(poll_every_ms), .standard = "60s", .min = 1 * SECONDS, .max = 1 * DAYS},
     {"empty_files", KEY_FLAG, AT(holds_empty), .standard = "hold", .words = empty_words},
     {"case_collisions", KEY_FLAG, AT(holds_case_collisions), .standard = "hold", .words = collision_words},
-    {"remove_folders", KEY_FLAG, AT(removes_owned_folders), .standard = "never", .words = remove_words, .built = "never"},
+    {"remove_folders", KEY_FLAG, AT(removes_owned_folders), .standard = "never", .words = remove_words,
+     .built = "never"},
     {"hold_new", KEY_BOOL, AT(holds_new), .standard = "false", .built = "false"},
     {"approval", KEY_FLAG, AT(needs_approval), .standard = "none", .words = approval_words, .built = "none"},
-    {"sidecar", KEY_TEXTS, AT(sidecar), .standard = "title metadata priority ignore dates", .words = sidecar_words, .built = ""},
+    {"sidecar", KEY_TEXTS, AT(sidecar), .standard = "title metadata priority ignore dates", .words = sidecar_words,
+     .built = ""},
     {0},
 };
 #undef AT
@@ -157,7 +160,8 @@ static const struct key retry_keys[] = {
     {0},
 };
 static const struct key receipts_keys[] = {
-    {"keep", KEY_DURATION, .at = offsetof(struct profile, receipts_keep_ms), .standard = "400d", .min = 1 * DAYS, .max = 36500 * DAYS},
+    {"keep", KEY_DURATION, .at = offsetof(struct profile, receipts_keep_ms), .standard = "400d", .min = 1 * DAYS,
+     .max = 36500 * DAYS},
     {0},
 };
 
@@ -168,8 +172,8 @@ const struct key profile_keys[] = {
     {"title", KEY_TEXT, AT(title)},
     {"tenant", KEY_MAP, AT(tenant), .is_required = true, .below = tenant_keys},
     {"identity", KEY_MAP, AT(identity), .is_required = true, .below = identity_keys},
-    {"folders", KEY_MAPS, AT(folder), .is_required = true, .below = folder_keys, .item_bytes = sizeof(struct profile_folder),
-     .count_at = offsetof(struct profile, folders)},
+    {"folders", KEY_MAPS, AT(folder), .is_required = true, .below = folder_keys,
+     .item_bytes = sizeof(struct profile_folder), .count_at = offsetof(struct profile, folders)},
     {"collections", KEY_MAPS, UNSTORED, .below = collection_keys, .built = ""},
     {"uploaders", KEY_INT, AT(uploaders), .standard = "4", .min = 1, .max = 8},
     {"schedule", KEY_MAP, .at = 0, .below = schedule_keys},

@@ -36,10 +36,12 @@ static void report_unknown(struct load *l, const struct key *keys, const yaml_no
     }
     const char *near = text_nearest(node_text(key), names, count);
     AUTO(mem_freep) char *hint = near ? str_printf("the nearest known key is \"%s\"", near) : NULL;
-    problems_add(l->problems, false, document_spot(key), hint, "unknown key %s%s%s", SHOWN(node_text(key)), *where ? " in " : "", where);
+    problems_add(l->problems, false, document_spot(key), hint, "unknown key %s%s%s", SHOWN(node_text(key)),
+                 *where ? " in " : "", where);
 }
 
-static void look_at_key(struct load *l, const struct key *keys, yaml_node_t *map, const yaml_node_t *key, const char *where)
+static void look_at_key(struct load *l, const struct key *keys, yaml_node_t *map, const yaml_node_t *key,
+                        const char *where)
 {
     if (key->type != YAML_SCALAR_NODE || key->data.scalar.length != strlen(node_text(key))) {
         problem_at(l, key, "expected name: value", "a key is one word");
@@ -51,8 +53,8 @@ static void look_at_key(struct load *l, const struct key *keys, yaml_node_t *map
     }
     const yaml_node_t *first = document_key(l->document, map, node_text(key));
     if (first && first != key)
-        problems_add(l->problems, false, document_spot(key), "remove one of them", "key \"%s\" is already in line %d", node_text(key),
-                     document_spot(first).line);
+        problems_add(l->problems, false, document_spot(key), "remove one of them", "key \"%s\" is already in line %d",
+                     node_text(key), document_spot(first).line);
 }
 
 static void look_at_keys(struct load *l, const struct key *keys, yaml_node_t *map, const char *where)
@@ -114,7 +116,8 @@ static void report_unbuilt_word(struct load *l, const struct key *k, const yaml_
     size_t len = *k->built ? (size_t)snprintf(hint, sizeof(hint), "in this version: ") : 0;
     for (const char *at = k->built; *at && len < sizeof(hint); at++)
         len += (size_t)snprintf(hint + len, sizeof(hint) - len, *at == '|' ? " or " : "%c", *at);
-    problems_add(l->problems, false, document_spot(node), hint, "%s: %s is not built in this version yet", name, node_text(node));
+    problems_add(l->problems, false, document_spot(node), hint, "%s: %s is not built in this version yet", name,
+                 node_text(node));
 }
 
 static bool parse_text(struct load *l, const struct key *k, const yaml_node_t *node, const char *text, union value *v)
@@ -138,7 +141,8 @@ static void read_scalar(struct load *l, const struct key *k, const yaml_node_t *
 
 /* --- lists --------------------------------------------------------------------------------------------- */
 
-static void add_item(struct load *l, const struct key *k, const yaml_node_t *node, const char *text, struct strlist *list)
+static void add_item(struct load *l, const struct key *k, const yaml_node_t *node, const char *text,
+                     struct strlist *list)
 {
     union value v;
     if (!parse_text(l, k, node, text, &v))
@@ -148,7 +152,8 @@ static void add_item(struct load *l, const struct key *k, const yaml_node_t *nod
 }
 
 /* "openid,AdobeID" as the console shows it. */
-static void split_line(struct load *l, const struct key *k, const yaml_node_t *node, const char *text, struct strlist *list)
+static void split_line(struct load *l, const struct key *k, const yaml_node_t *node, const char *text,
+                       struct strlist *list)
 {
     for (size_t len; *text; text += len) {
         text += strspn(text, ", \t");
@@ -159,7 +164,8 @@ static void split_line(struct load *l, const struct key *k, const yaml_node_t *n
     }
 }
 
-static void read_item(struct load *l, const struct key *k, const yaml_node_t *node, const char *name, struct strlist *list)
+static void read_item(struct load *l, const struct key *k, const yaml_node_t *node, const char *name,
+                      struct strlist *list)
 {
     static const struct key item = {.type = KEY_TEXT};
     if (!is_scalar_fit(l, &item, node, name))
@@ -223,7 +229,8 @@ static bool is_empty(const yaml_node_t *node)
 }
 
 /* Lists and maps; single values are looked at word by word. */
-static void refuse_unbuilt(struct load *l, const struct key *k, yaml_node_t *map, const yaml_node_t *node, const char *name)
+static void refuse_unbuilt(struct load *l, const struct key *k, yaml_node_t *map, const yaml_node_t *node,
+                           const char *name)
 {
     if (!k->built || node->type == YAML_SCALAR_NODE || is_empty(node))
         return;
@@ -281,7 +288,8 @@ static void report_missing(struct load *l, const struct key *k, const char *name
 {
     char hint[200];
     value_expected(k, hint, sizeof(hint));
-    problems_add(l->problems, false, load_spot(l, name), hint, "missing key \"%s\"%s%s", k->name, *where ? " in " : "", where);
+    problems_add(l->problems, false, load_spot(l, name), hint, "missing key \"%s\"%s%s", k->name, *where ? " in " : "",
+                 where);
 }
 
 /* `map` NULL: the map is not in the file, so that all its keys have their defaults. */
@@ -338,7 +346,8 @@ void walk_print(const struct key *keys, const void *base, int indent, struct buf
         else
             value_print(k, field, &text);
         if (text.len)
-            buf_printf(out, "%*s%s:%s%s%s", indent, "", k->name, is_below ? "\n" : " ", text.data, is_below ? "" : "\n");
+            buf_printf(out, "%*s%s:%s%s%s", indent, "", k->name, is_below ? "\n" : " ", text.data,
+                       is_below ? "" : "\n");
     }
 }
 

@@ -141,6 +141,20 @@ static void base64_as_in_rfc_4648(void **state)
     }
 }
 
+static void base64_uses_the_whole_alphabet(void **state)
+{
+    (void)state;
+    static const char in_order[] =
+        "00108310518720928b30d38f41149351559761969b71d79f8218a39259a7a29aabb2dbafc31cb3d35db7e39ebbf3dfbf";
+    uint8_t data[48];
+    assert_true(text_unhex(data, sizeof(data), in_order));
+    AUTO(buf_release) struct buf plain = BUF_INIT(64), url = BUF_INIT(64);
+    text_base64(&plain, data, sizeof(data));
+    text_base64url(&url, data, sizeof(data));
+    assert_string_equal(plain.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    assert_string_equal(url.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+}
+
 static void base64url_keeps_every_byte(void **state)
 {
     (void)state;
@@ -159,8 +173,8 @@ static void base64url_keeps_every_byte(void **state)
 static void base64url_decoding_is_strict(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"Z",    "Zg==", "Zg=", "Zm9vY", "Zm 9v",   "Zm9v\n",
-                                      "Zm+v", "Zm/v", "Zh",  "Zm9",   "\xc3\xbc"};
+    static const char *const bad[] = {"Z",    "Zg==", "Zg=", "Zm9vY", "Zm 9v",    "Zm9v\n", "A",
+                                      "Zm+v", "Zm/v", "Zh",  "Zm9",   "\xc3\xbc", "AAAAA"};
     AUTO(buf_release) struct buf out = BUF_INIT(100);
     buf_str(&out, "kept");
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -182,6 +196,7 @@ int main(void)
         cmocka_unit_test(percent_decoding_refuses_what_is_malformed),
         cmocka_unit_test(hexadecimal),
         cmocka_unit_test(base64_as_in_rfc_4648),
+        cmocka_unit_test(base64_uses_the_whole_alphabet),
         cmocka_unit_test(base64url_keeps_every_byte),
         cmocka_unit_test(base64url_decoding_is_strict),
     };

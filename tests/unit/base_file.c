@@ -190,6 +190,9 @@ static void directories_are_made_with_their_parents(void **state)
     assert_false(dir_make(in_dir("f"), 0755, &e));
     assert_int_equal(e.sys, ENOTDIR);
     assert_false(dir_make(in_dir("f/x"), 0755, &e));
+    assert_int_equal(symlink("nowhere/at/all", in_dir("dangling")), 0);
+    assert_false(dir_make(in_dir("dangling/x/y"), 0755, &e));
+    assert_non_null(strstr(e.text, "dangling'"));
     assert_int_equal(symlink("a", in_dir("link")), 0);
     assert_true(dir_make(in_dir("link"), 0755, &e));
 }

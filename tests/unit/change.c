@@ -308,6 +308,26 @@ static void a_look_is_asked_once_and_a_late_answer_is_no_evidence(void **state U
     story_end(&s);
 }
 
+static void a_look_that_failed_is_asked_again(void **state UNUSED)
+{
+    static const struct file file[] = {{"/r/a", 0, false}, {0}};
+    struct story s;
+    story_start(&s, file);
+    event(&s, EVENT_WRITTEN, "/r/a", NULL, &rules);
+    s.now_ms += SETTLE_MS;
+    struct change c;
+    assert_int_equal(change_next(s.t, s.now_ms, &c), CHANGE_LOOK);
+    change_release(&c);
+    AUTO(event_freep) struct event *ev = event_new(EVENT_LOOKED, 0, "/r/a");
+    ev->exists = true;
+    err_set(&ev->err, ERR_LOCAL, "cannot look");
+    change_event(s.t, ev, &rules, s.now_ms);
+    assert_int_equal(change_next(s.t, s.now_ms, &c), CHANGE_NOTHING);
+    pass(&s, 100000);
+    assert_told(&s, "put /r/a at 7000; ");
+    story_end(&s);
+}
+
 /* --- found by listings ------------------------------------------------------------------------------ */
 
 static void found(struct story *s, const char *path, int64_t stamp_ms)
@@ -511,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_hundred_rewrites_are_one_change),
         cmocka_unit_test(a_file_that_keeps_changing_is_never_ready),
         cmocka_unit_test(a_look_is_asked_once_and_a_late_answer_is_no_evidence),
+        cmocka_unit_test(a_look_that_failed_is_asked_again),
         cmocka_unit_test(a_found_file_goes_at_once_when_it_is_old),
         cmocka_unit_test(a_found_file_waits_until_its_stamps_are_old_and_is_looked_at),
         cmocka_unit_test(found_again_the_same_does_not_wait_longer),

@@ -190,7 +190,9 @@ static void the_exports_hold_public_things_only(void **state UNUSED)
 
 static void a_key_that_cannot_be_used_is_named(void **state UNUSED)
 {
-    AUTO(mem_freep) char *locked = in_dir("locked.key"), *junk = in_dir("junk.key"), *open = in_dir("open.key"), *ec = in_dir("ec.key");
+    AUTO(mem_freep)
+    char *locked = in_dir("locked.key"),
+         *junk = in_dir("junk.key"), *open = in_dir("open.key"), *ec = in_dir("ec.key");
     AUTO(mem_freep) char *good = text_of(key_file);
     EVP_PKEY *curve = EVP_EC_gen("P-256");
     BIO *out = BIO_new(BIO_s_mem()), *out_ec = BIO_new(BIO_s_mem());
@@ -211,7 +213,11 @@ static void a_key_that_cannot_be_used_is_named(void **state UNUSED)
 
     const struct {
         const char *file, *says;
-    } rows[] = {{locked, "passphrase"}, {junk, "not a key"}, {open, "open to others"}, {ec, "not an RSA key"}, {dir, "not a regular file"}};
+    } rows[] = {{locked, "passphrase"},
+                {junk, "not a key"},
+                {open, "open to others"},
+                {ec, "not an RSA key"},
+                {dir, "not a regular file"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(buf_release) struct buf pem = BUF_INIT(1000);
         struct err e = {0};
@@ -266,8 +272,9 @@ static void assert_signed_by_certificate(const char *jwt, size_t signed_len)
     X509 *certificate = certificate_of(certificate_file);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     assert_int_equal(EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, X509_get0_pubkey(certificate)), 1);
-    assert_int_equal(EVP_DigestVerify(context, (const unsigned char *)signature.data, signature.len, (const unsigned char *)jwt,
-                                      signed_len), 1);
+    assert_int_equal(EVP_DigestVerify(context, (const unsigned char *)signature.data, signature.len,
+                                      (const unsigned char *)jwt, signed_len),
+                     1);
     EVP_MD_CTX_free(context);
     X509_free(certificate);
 }

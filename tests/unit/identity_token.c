@@ -102,7 +102,8 @@ static bool ims_answer(const struct answer *a, struct http_reply *reply, struct 
     return buf_str(&reply->body, a->body);
 }
 
-static bool ims_perform(void *client UNUSED, const struct http_request *request, struct http_reply *reply, struct err *e)
+static bool ims_perform(void *client UNUSED, const struct http_request *request, struct http_reply *reply,
+                        struct err *e)
 {
     pthread_mutex_lock(&ims.mutex);
     const struct answer *a = &ims.answer[MIN(ims.requests, ims.answers - 1)];
@@ -137,7 +138,10 @@ static void script(const struct answer *answer, size_t answers)
     atomic_store(&ims.mono, 5000);
 }
 #define SCRIPT(...) script((const struct answer[]){__VA_ARGS__}, ARRAY_LEN(((const struct answer[]){__VA_ARGS__})))
-#define GRANT(token, life) {200, "{\"token_type\":\"bearer\",\"access_token\":\"" token "\",\"expires_in\":" life "}", 0, 0}
+#define GRANT(token, life)                                                                                             \
+    {                                                                                                                  \
+        200, "{\"token_type\":\"bearer\",\"access_token\":\"" token "\",\"expires_in\":" life "}", 0, 0                \
+    }
 
 static void pass(int64_t ms)
 {
@@ -252,7 +256,8 @@ static void jwt_asks_with_an_assertion(void **state UNUSED)
     AUTO(token_source_freep) struct token_source *t = source_of(&jwt);
     assert_token(t, "T1", 1);
     assert_string_equal(ims.url, "POST https://ims.example/ims/exchange/jwt");
-    assert_true(str_starts(ims.form, "client_id=0123abcd&client_secret=" CANARY_IN_FORM "&jwt_token=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."));
+    assert_true(str_starts(ims.form, "client_id=0123abcd&client_secret=" CANARY_IN_FORM
+                                     "&jwt_token=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."));
 }
 
 static void a_changed_secret_works_at_the_next_fetch(void **state UNUSED)
@@ -312,7 +317,8 @@ static void the_life_of_a_token_is_read_with_care(void **state UNUSED)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(mem_freep) char *token = rows[i].payload ? token_with(rows[i].payload) : str_copy("opaque");
-        AUTO(mem_freep) char *body = str_printf("{\"access_token\":\"%s\",\"expires_in\":%s}", token, rows[i].expires_in);
+        AUTO(mem_freep)
+        char *body = str_printf("{\"access_token\":\"%s\",\"expires_in\":%s}", token, rows[i].expires_in);
         SCRIPT({200, body, 0, rows[i].date_after_ms ? noon + rows[i].date_after_ms : 0});
         AUTO(token_source_freep) struct token_source *t = source_of(&oauth);
         struct token_status status;
@@ -413,7 +419,7 @@ static void a_living_token_outlasts_an_outage_of_ims(void **state UNUSED)
     assert_int_equal(refusal_of(t).kind, ERR_TENANT);
 }
 
-/* --- refusals ------------------------------------------------------------------------------------------------------ */
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 #define WORDS(error, description) "{\"error\":\"" error "\",\"error_description\":\"" description "\"}"
 
@@ -425,30 +431,49 @@ static void each_answer_has_its_cause(void **state UNUSED)
         enum cause cause;
         const char *text;
     } rows[] = {
-        {{400, WORDS("invalid_client", "Client authentication failed"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SECRET,
+        {{400, WORDS("invalid_client", "Client authentication failed"), 0, 0},
+         ERR_AUTH,
+         CAUSE_AUTH_SECRET,
          "400 invalid_client \"Client authentication failed\""},
         {{401, WORDS("invalid_client", "x"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SECRET, "401 invalid_client \"x\""},
         {{200, WORDS("invalid_client", "x"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SECRET, "200 invalid_client \"x\""},
         {{400, WORDS("invalid_scope", "x"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SCOPE, "400 invalid_scope \"x\""},
         {{400, WORDS("invalid_signature", "x"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SIGNATURE, NULL},
-        {{400, WORDS("invalid_token", "Could not match JWT signature to any of the bindings"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SIGNATURE, NULL},
-        {{400, WORDS("invalid_token", "JWT has expired"), 0, 0}, ERR_AUTH, CAUSE_AUTH_CLOCK, "400 invalid_token \"JWT has expired\""},
+        {{400, WORDS("invalid_token", "Could not match JWT signature to any of the bindings"), 0, 0},
+         ERR_AUTH,
+         CAUSE_AUTH_SIGNATURE,
+         NULL},
+        {{400, WORDS("invalid_token", "JWT has expired"), 0, 0},
+         ERR_AUTH,
+         CAUSE_AUTH_CLOCK,
+         "400 invalid_token \"JWT has expired\""},
         {{400, WORDS("invalid_token", "claim 'exp' is missing"), 0, 0}, ERR_AUTH, CAUSE_AUTH_CLOCK, NULL},
         {{400, WORDS("invalid_token", "unexpected content"), 0, 0}, ERR_AUTH, CAUSE_AUTH_REFUSED, NULL},
         {{400, "{\"error\":\"bad_request\"}", 0, 0}, ERR_AUTH, CAUSE_AUTH_REFUSED, "400 bad_request"},
         {{404, "<html>", 0, 0}, ERR_AUTH, CAUSE_AUTH_REFUSED, "404 without saying why"},
-        {{400, WORDS("invalid_client", "a\\u001b[31m\\nb"), 0, 0}, ERR_AUTH, CAUSE_AUTH_SECRET, "400 invalid_client \"a\\x1b[31m\\nb\""},
-        {{429, WORDS("too_many", "Slow down"), 7000, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, "IMS answers 429: Slow down"},
+        {{400, WORDS("invalid_client", "a\\u001b[31m\\nb"), 0, 0},
+         ERR_AUTH,
+         CAUSE_AUTH_SECRET,
+         "400 invalid_client \"a\\x1b[31m\\nb\""},
+        {{429, WORDS("too_many", "Slow down"), 7000, 0},
+         ERR_TENANT,
+         CAUSE_AUTH_UNREACHABLE,
+         "IMS answers 429: Slow down"},
         {{500, WORDS("invalid_client", "x"), 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
         {{503, "", 9000, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, "IMS answers 503"},
         {{302, "", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
-        {{0, NULL, 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE,
+        {{0, NULL, 0, 0},
+         ERR_TENANT,
+         CAUSE_AUTH_UNREACHABLE,
          "cannot reach 'https://ims.example' for a token: cannot connect: refused"},
         {{200, "<html>Welcome to our hotel</html>", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
         {{200, "{\"access_token\":\"\"}", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
         {{200, "{\"access_token\":\"a\\r\\nX: y\"}", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
         {{200, "{\"access_token\":\"a\",\"access_token\":\"b\"}", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
-        {{200, "{\"access_token\":\"a\",\"x\":[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
+        {{200, "{\"access_token\":\"a\",\"x\":[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}", 0, 0},
+         ERR_TENANT,
+         CAUSE_AUTH_UNREACHABLE,
+         NULL},
         {{200, "[\"access_token\"]", 0, 0}, ERR_TENANT, CAUSE_AUTH_UNREACHABLE, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -519,7 +544,7 @@ static void a_clock_that_cannot_be_made_up_for_is_told(void **state UNUSED)
     assert_int_equal(ims.requests, 3); /* nothing new was learnt */
 }
 
-/* --- generations ----------------------------------------------------------------------------------------------------- */
+/* --- generations -------------------------------------------------------------------------------------------------- */
 
 static void a_rejected_token_is_fetched_anew(void **state UNUSED)
 {
@@ -556,7 +581,8 @@ static void the_status_tells_what_is_known(void **state UNUSED)
     assert_string_equal(token_state_name(status.state), "ok");
 }
 
-/* --- secrets ----------------------------------------------------------------------------------------------------------- */
+/* --- secrets
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void no_secret_is_told_or_logged(void **state UNUSED)
 {
@@ -586,7 +612,8 @@ static void no_secret_is_told_or_logged(void **state UNUSED)
     assert_non_null(strstr(failed.text, "are wrong"));
 }
 
-/* --- threads ------------------------------------------------------------------------------------------------------------- */
+/* --- threads
+ * ------------------------------------------------------------------------------------------------------------- */
 
 struct caller {
     pthread_t thread;

@@ -147,12 +147,14 @@ static void zip64_stands_where_java_expects_it_and_nowhere_else(void **state)
     const int64_t full = INT64_C(0xFFFFFFFF), blocks_fit = INT64_C(4294639630); /* the most whose blocks fit 32 bits */
     const struct record rows[] = {
         {5, 0, false, 31, 0, 47},
-        {full, 0, false, 31, 0, 47},
+        {full - 1, 0, false, 31, 0, 47},
+        {full, 0, false, 31, 0, 67},
         {full + 1, 0, false, 51, 0, 67},
-        {5, full, false, 31, 0, 47},
-        {5, full + 1, false, 31, 0, 59},
+        {5, full - 1, false, 31, 0, 47},
+        {5, full, false, 31, 0, 59},
         {5, 0, true, 31, 16, 47},
-        {blocks_fit, 0, true, 31, 16, 47},
+        {blocks_fit - 1, 0, true, 31, 16, 47},
+        {blocks_fit, 0, true, 31, 16, 67},
         {blocks_fit + 1, 0, true, 51, 24, 67},
         {full + 11, full + 1, true, 51, 24, 75},
     };

@@ -142,7 +142,7 @@ static inline void zip_end(struct zip *z)
     zip_end_saying(z, z->entries);
 }
 
-/* --- content packages: paths are given as they stand below jcr_root ------------------------------------------- */
+/* --- content packages: paths are given as they stand below jcr_root ---------------------------------------------- */
 
 #define NAMESPACES                                                                                                     \
     "xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" "                            \
@@ -203,7 +203,7 @@ static inline void pack_filter(struct zip *z, const char *filters)
 
 #define FILTER(path) "<filter root=\"" path "\"/>"
 
-/* --- a place for a tenant ------------------------------------------------------------------------------------------ */
+/* --- a place for a tenant ---------------------------------------------------------------------------------------- */
 
 struct tenant {
     char dir[64];
