@@ -134,7 +134,11 @@ static void everything_is_there_after_reopening(void **state)
     int64_t package = ledger_next_package(l);
     AUTO(job_freep) struct job *job = job_new(ACTION_PUBLISH, "/w/a", "/r/a");
     AUTO(job_freep) struct job *later = job_new(ACTION_PUBLISH, "/w/b", "/r/b");
-    struct receipt r = {.path = (char *)"/w/a", .remote = (char *)"/r/a", .outcome = OUTCOME_PUBLISHED, .confirmed_ms = 1234, .proof = ""};
+    struct receipt r = {.path = (char *)"/w/a",
+                        .remote = (char *)"/r/a",
+                        .outcome = OUTCOME_PUBLISHED,
+                        .confirmed_ms = 1234,
+                        .proof = ""};
     put(l, "/w/a", 5);
     done(ledger_job_put(l, job, &e), &e);
     done(ledger_job_remove(l, job->id, &e), &e);
@@ -236,7 +240,8 @@ static void a_state_of_another_tenant_is_refused(void **state)
         struct ledger_binding binding;
         const char *words;
     } rows[] = {
-        {{"https://other.example", "/content/dam/mac/acme", "distribution"}, "belongs to tenant 'https://acme.example'"},
+        {{"https://other.example", "/content/dam/mac/acme", "distribution"},
+         "belongs to tenant 'https://acme.example'"},
         {{"https://acme.example", "/content/dam/mac/other", "distribution"}, "belongs to root"},
         {{"https://acme.example", "/content/dam/mac/acme", "assets-api"}, "belongs to transport"},
     };
@@ -294,8 +299,8 @@ static bool has_table(sqlite3 *db, const char *probe)
 static void older_versions_are_lifted_step_by_step_after_a_copy(void **state)
 {
     (void)state;
-    static const char *const steps[] = {"CREATE TABLE a(x); INSERT INTO a VALUES(1)", "ALTER TABLE a ADD COLUMN y; UPDATE a SET y = x",
-                                        "CREATE TABLE b(z)"};
+    static const char *const steps[] = {"CREATE TABLE a(x); INSERT INTO a VALUES(1)",
+                                        "ALTER TABLE a ADD COLUMN y; UPDATE a SET y = x", "CREATE TABLE b(z)"};
     struct err e = {0};
     int version;
     struct lifted x = lift_open();
@@ -407,7 +412,8 @@ static void random_damage_never_crashes(void **state)
     for (int i = 0; i < 300; i++) {
         AUTO(mem_freep) char *path = str_printf("/w/%d/%d", i % 7, i);
         AUTO(job_freep) struct job *job = job_new(ACTION_PUBLISH, path, path);
-        struct receipt r = {.path = path, .remote = path, .job_id = 1, .outcome = OUTCOME_PUBLISHED, .confirmed_ms = i, .proof = ""};
+        struct receipt r = {
+            .path = path, .remote = path, .job_id = 1, .outcome = OUTCOME_PUBLISHED, .confirmed_ms = i, .proof = ""};
         put(l, path, i);
         done(ledger_job_put(l, job, &e), &e);
         done(ledger_receipt_add(l, &r, &e), &e);
@@ -447,7 +453,8 @@ static void a_spoilt_transaction_is_told_at_commit_and_then_over(void **state)
     struct ledger *l = open_state();
     put(l, "/w/before", 1);
     done(ledger_commit(l, false, &e), &e);
-    assert_int_equal(sqlite3_exec(l->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL), SQLITE_OK); /* full from now on */
+    assert_int_equal(sqlite3_exec(l->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL),
+                     SQLITE_OK); /* full from now on */
     int written = 0;
     for (bool is_written = true; is_written && written < 100000; written += is_written) {
         AUTO(mem_freep) char *path = str_printf("/w/%d/%d", written / 10, written);
@@ -482,13 +489,19 @@ static void write_until_killed(int out, int from)
     for (int number = from;; number++) {
         AUTO(mem_freep) char *path = str_printf("/w/%d/%d", number % 13, number);
         AUTO(job_freep) struct job *job = job_new(ACTION_PUBLISH, path, path);
-        struct receipt r = {.path = path, .remote = path, .job_id = number, .outcome = OUTCOME_PUBLISHED, .confirmed_ms = number, .proof = ""};
+        struct receipt r = {.path = path,
+                            .remote = path,
+                            .job_id = number,
+                            .outcome = OUTCOME_PUBLISHED,
+                            .confirmed_ms = number,
+                            .proof = ""};
         struct file_row row = {.state = FILE_PUBLISHED, .bytes = 1, .receipt = number};
         if (!ledger_job_put(l, job, &e) || !ledger_receipt_add(l, &r, &e) || !ledger_file_put(l, path, path, &row, &e))
             _exit(1);
         if (number % 3 == 0 && !ledger_job_remove(l, job->id, &e))
             _exit(1);
-        if (number % 7 == 0 && (!ledger_commit(l, number % 2, &e) || write(out, &number, sizeof(number)) != sizeof(number)))
+        if (number % 7 == 0 &&
+            (!ledger_commit(l, number % 2, &e) || write(out, &number, sizeof(number)) != sizeof(number)))
             _exit(1);
     }
 }
