@@ -62,7 +62,12 @@ void ledger_cursor_free(struct ledger_cursor *c);
 /* The local path last published under this remote; NULL: none. */
 char *ledger_local_of(struct ledger *l, const char *remote);
 /* Rows at or below a local path ("" : all), directory by directory in byte order; false from visit ends it. `visit` may write. */
+<<<<<<< HEAD
 void ledger_files_each(struct ledger *l, const char *below, bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg);
+=======
+void ledger_files_each(struct ledger *l, const char *below,
+                       bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg);
+>>>>>>> w-ledger
 struct file_counts {
     int64_t files, published;
     int64_t bytes; /* of the published */
@@ -97,17 +102,31 @@ bool ledger_jobs_load(struct ledger *l, void (*visit)(void *arg, struct job *job
 
 bool ledger_receipt_add(struct ledger *l, struct receipt *r, struct err *e) MUST_CHECK; /* gives r->id */
 struct receipt_query {
+<<<<<<< HEAD
     int64_t id;          /* 0: any */
     const char *path;    /* absolute local path; it or anything below; NULL: any */
     int64_t since_ms;    /* 0: any */
     int64_t job_from;    /* receipts of this job id; 0: any. Give since_ms or a limit with it: without a path all rows are walked */
     size_t limit;        /* 0: 10,000 */
+=======
+    int64_t id;       /* 0: any */
+    const char *path; /* absolute local path; it or anything below; NULL: any */
+    int64_t since_ms; /* 0: any */
+    int64_t job_from; /* receipts of this job id; 0: any. Give since_ms with it: without, all receipts may be walked */
+    size_t limit;     /* 0: 10,000 */
+>>>>>>> w-ledger
 };
 /* Newest first. The receipt lives for the call only. */
 void ledger_receipts_each(struct ledger *l, const struct receipt_query *query, bool (*visit)(void *arg, const struct receipt *r), void *arg);
 int64_t ledger_last_publish_ms(struct ledger *l); /* 0: never */
 /* Looks at the next 2,000 receipts after those of the last call, so that no call takes long: call it often. */
+<<<<<<< HEAD
 bool ledger_receipts_prune(struct ledger *l, int64_t before_ms, struct err *e) MUST_CHECK; /* never the last one of a published file */
 int64_t ledger_next_package(struct ledger *l);    /* numbers of packages go on across restarts */
+=======
+bool ledger_receipts_prune(struct ledger *l, int64_t before_ms,
+                           struct err *e) MUST_CHECK; /* never the last one of a published file */
+int64_t ledger_next_package(struct ledger *l);        /* numbers of packages go on across restarts */
+>>>>>>> w-ledger
 
 #endif
