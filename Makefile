@@ -9,6 +9,9 @@ PREFIX    ?= /usr
 SYSCONFDIR ?= /etc
 UNITDIR   ?= /lib/systemd/system
 MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
+# One short line for each file built; V=1 shows the commands.
+V ?=
+quiet = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 
 .DEFAULT_GOAL := all
 
@@ -55,23 +58,23 @@ all: $(PROGRAMS) ## build the three programs (links to them stand in build/)
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,AR)$(AR) rcs $@ $^
 
 # The mains; `--whole-archive` is not needed: tables are named, nothing registers itself.
 $(OUT)/brandsyncd: $(OUT)/src/cmd/brandsyncd.o $(LIB)
 $(OUT)/brandsync: $(OUT)/src/cmd/brandsync.o $(LIB)
 $(OUT)/brandsync-portal: $(OUT)/src/portal/brandsync-portal.o $(LIB)
 $(OUT)/brandsyncd $(OUT)/brandsync $(OUT)/brandsync-portal:
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
+	$(call quiet,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
 $(TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(FAKES) $(LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS) -lcmocka
+	$(call quiet,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS) -lcmocka
 $(BENCH): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
+	$(call quiet,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
 tests: $(TESTS) ## build the unit, scenario and thread tests
 bench: all $(BENCH) ## build the benchmarks (tests/bench/README.md runs them)

@@ -3,7 +3,7 @@
  * control - the agent's local socket: one JSON object a line in, one JSON object a line out (reliability.md T10).
  *
  * Request {"verb":"status", ...}; reply {"ok":true, ...} or {"ok":false,"exit":64,"error":"..."}. A frame is at most 64 KiB in (1 MiB for
- * lists of paths), 64 MiB out. Peers by SO_PEERCRED. A connection that sends nothing for 10 s is closed. Server in the loop's thread.
+ * lists of paths), 64 MiB out. Peers by SO_PEERCRED. A connection that neither asks nor takes its answer for 10 s is closed. Server in the loop's thread.
  */
 #ifndef BRANDSYNC_CONTROL_H
 #define BRANDSYNC_CONTROL_H
@@ -17,7 +17,7 @@ struct control_peer {
     uid_t uid;
     gid_t gid;
     pid_t pid;
-    char user[64]; /* name of the uid, or its number */
+    char user[64];    /* name of the uid, or its number */
     bool may_operate; /* root, the agent's own user, or a member of the group that owns the socket with write access */
 };
 
@@ -30,8 +30,9 @@ struct control_verb {
 
 struct control;
 /* Makes the socket (0660) at `path`, replacing a dead one; the directory must exist. The table ends with a NULL name. */
-struct control *control_open(struct loop *l, const char *path, const struct control_verb *verbs, void *arg, struct err *e) MUST_CHECK;
-void control_close(struct control *c); /* removes the socket */
+struct control *control_open(struct loop *l, const char *path, const struct control_verb *verbs, void *arg,
+                             struct err *e) MUST_CHECK;
+void control_close(struct control *c); /* removes the socket; not from within a verb */
 /* {"ok":false,"exit":N,"error":"..."} */
 void control_fail(json_t *reply, int exit_code, const char *fmt, ...) PRINTF(3, 4);
 

@@ -78,7 +78,7 @@ static struct span part_of(const char *path)
 
 static const char *after(struct span part)
 {
-    return *part.end == '/' ? part.end + 1 : NULL;
+    return part.end && *part.end == '/' ? part.end + 1 : NULL;
 }
 
 static bool is_any_dirs(struct span part)
@@ -99,7 +99,7 @@ static bool parts_match(const char *pattern, const char *path)
         } else if (p.at && name_match(p, name)) {
             pattern = after(p);
             path = after(name);
-        } else if (star_pattern) {
+        } else if (star_path) {
             pattern = star_pattern;
             path = star_path = after(part_of(star_path));
         } else {

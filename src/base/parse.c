@@ -89,7 +89,7 @@ enum { WORD_MAX = 63 };
 /* Letters to add, drop, change or swap with their neighbour (optimal string alignment). */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    uint8_t row[3][WORD_MAX + 1]; /* the row being made and the two before it */
+    uint8_t row[3][WORD_MAX + 1] = {0}; /* the row being made and the two before it */
     for (size_t i = 0; i <= a_len; i++) {
         uint8_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
         for (size_t j = 0; j <= b_len; j++) {

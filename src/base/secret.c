@@ -43,10 +43,11 @@ static bool may_hold(const struct stat *st, const char *path, struct err *e)
         return true;
     const char *fix = SHELL(path);
     if (!is_ours)
-        return err_set(e, ERR_CONFIG, "secret file '%s' belongs to user %u: chown root:brandsync %s && chmod 0640 %s", path,
-                       (unsigned)st->st_uid, fix, fix);
-    return err_set(e, ERR_CONFIG, "secret file '%s' is open to others (mode %04o): chown root:brandsync %s && chmod 0640 %s",
-                   path, (unsigned)(st->st_mode & 07777), fix, fix);
+        return err_set(e, ERR_CONFIG, "secret file '%s' belongs to user %u: chown root:brandsync %s && chmod 0640 %s",
+                       path, (unsigned)st->st_uid, fix, fix);
+    return err_set(e, ERR_CONFIG,
+                   "secret file '%s' is open to others (mode %04o): chown root:brandsync %s && chmod 0640 %s", path,
+                   (unsigned)(st->st_mode & 07777), fix, fix);
 }
 
 /* A missing or unreadable secret is a matter of the profile: trying again does not help. */

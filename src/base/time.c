@@ -42,7 +42,8 @@ char *text_bytes(char *out, size_t size, int64_t bytes)
 }
 
 /* Two units at most, the smaller one only when it is not zero. */
-static char *two_units(char *out, size_t size, int64_t major, const char *major_unit, int64_t minor, const char *minor_unit)
+static char *two_units(char *out, size_t size, int64_t major, const char *major_unit, int64_t minor,
+                       const char *minor_unit)
 {
     int len = snprintf(out, size, "%" PRId64 " %s", major, major_unit);
     if (minor && len > 0 && (size_t)len < size)

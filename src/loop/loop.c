@@ -11,7 +11,7 @@
 enum { EVENTS_PER_TURN = 64, SLOW_TURN_MS = 100 };
 
 /* What to call for a descriptor. `ticket` tells an event of this registration from one that was fetched for an earlier
- * owner of the same number: handlers may remove any descriptor, and add a new one in its place, in the midst of a turn. */
+ * owner of the same number: handlers may remove any descriptor, and add a new one in its place, within a turn. */
 struct fd_slot {
     void (*handler)(void *arg, uint32_t events); /* NULL: free */
     void *arg;
@@ -122,7 +122,7 @@ void loop_fd_remove(struct loop *l, int fd)
     if (!s)
         return;
     s->handler = NULL;
-    (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL); /* fails when the owner closed it first: then it is gone already */
+    (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL); /* fails when the owner closed it first: it is gone already */
 }
 
 static void fd_handle(struct loop *l, const struct epoll_event *ev)
@@ -145,7 +145,7 @@ void loop_timer_stop(struct loop *l, struct loop_timer *t)
     heap_remove(&l->timers, &t->node);
 }
 
-/* At most as many as there were: a timer that sets itself to "now" waits for the next turn, so descriptors get theirs. */
+/* At most as many as there were: one that sets itself to "now" waits for the next turn, so descriptors get theirs. */
 static size_t timers_handle(struct loop *l)
 {
     size_t handled = 0;

@@ -8,6 +8,8 @@
 
 #include "base.h"
 
+#include <ctype.h>
+
 #define REPLACED "\xef\xbf\xbd"
 
 static void xml_holds_any_bytes(void **state)
@@ -46,7 +48,8 @@ static void percent_encoding(void **state)
         const char *raw, *want;
     } rows[] = {
         {"/a-b._~/Z9", "/a-b._~/Z9"}, {"a b", "a%20b"}, {"100%", "100%25"}, {"a?b#c&d=e+f", "a%3Fb%23c%26d%3De%2Bf"},
-        {"\xc3\xbc", "%C3%BC"}, {"\n\xff", "%0A%FF"}, {"", ""}, {":@!$'()*,;[]\\", "%3A%40%21%24%27%28%29%2A%2C%3B%5B%5D%5C"},
+        {"\xc3\xbc", "%C3%BC"}, {"\n\xff", "%0A%FF"}, {"", ""},
+        {":@!$'()*,;[]\\", "%3A%40%21%24%27%28%29%2A%2C%3B%5B%5D%5C"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(buf_release) struct buf out = BUF_INIT(1000);
@@ -55,6 +58,21 @@ static void percent_encoding(void **state)
         assert_string_equal(out.data, rows[i].want);
         AUTO(mem_freep) char *back = text_unpercent(out.data);
         assert_string_equal(back, rows[i].raw);
+    }
+}
+
+static void percent_encoding_of_every_byte(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 256; byte++) {
+        char raw[2] = {(char)byte, '\0'}, want[4];
+        bool is_kept = (byte < 128 && isalnum(byte)) || strchr("-._~/", byte);
+        snprintf(want, sizeof(want), is_kept ? "%c" : "%%%02X", byte);
+        AUTO(buf_release) struct buf out = BUF_INIT(3);
+        text_percent(&out, raw);
+        assert_string_equal(out.data, want);
+        AUTO(mem_freep) char *back = text_unpercent(out.data);
+        assert_string_equal(back, raw);
     }
 }
 
@@ -79,6 +97,15 @@ static void hexadecimal(void **state)
     assert_memory_equal(back, "\x00\x1f\xa0\xff", 4);
     text_hex(out, "", 0);
     assert_string_equal(out, "");
+
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char upper[3], lower[3];
+        uint8_t got[2] = {(uint8_t)~byte, (uint8_t)~byte};
+        snprintf(upper, sizeof(upper), "%02X", byte);
+        snprintf(lower, sizeof(lower), "%02x", byte);
+        assert_true(text_unhex(&got[0], 1, upper) && text_unhex(&got[1], 1, lower));
+        assert_true(got[0] == byte && got[1] == byte);
+    }
 
     static const char *const bad[] = {"", "001fa0f", "001fa0fff", "001fa0fg", "0x1fa0ff", " 01fa0ff"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -114,6 +141,20 @@ static void base64_as_in_rfc_4648(void **state)
     }
 }
 
+static void base64_uses_the_whole_alphabet(void **state)
+{
+    (void)state;
+    static const char in_order[] =
+        "00108310518720928b30d38f41149351559761969b71d79f8218a39259a7a29aabb2dbafc31cb3d35db7e39ebbf3dfbf";
+    uint8_t data[48];
+    assert_true(text_unhex(data, sizeof(data), in_order));
+    AUTO(buf_release) struct buf plain = BUF_INIT(64), url = BUF_INIT(64);
+    text_base64(&plain, data, sizeof(data));
+    text_base64url(&url, data, sizeof(data));
+    assert_string_equal(plain.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    assert_string_equal(url.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+}
+
 static void base64url_keeps_every_byte(void **state)
 {
     (void)state;
@@ -132,7 +173,8 @@ static void base64url_keeps_every_byte(void **state)
 static void base64url_decoding_is_strict(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"Z", "Zg==", "Zg=", "Zm9vY", "Zm 9v", "Zm9v\n", "Zm+v", "Zm/v", "Zh", "Zm9", "\xc3\xbc"};
+    static const char *const bad[] = {"Z",    "Zg==", "Zg=", "Zm9vY", "Zm 9v",    "Zm9v\n", "A",
+                                      "Zm+v", "Zm/v", "Zh",  "Zm9",   "\xc3\xbc", "AAAAA"};
     AUTO(buf_release) struct buf out = BUF_INIT(100);
     buf_str(&out, "kept");
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -150,9 +192,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(xml_holds_any_bytes),
         cmocka_unit_test(percent_encoding),
+        cmocka_unit_test(percent_encoding_of_every_byte),
         cmocka_unit_test(percent_decoding_refuses_what_is_malformed),
         cmocka_unit_test(hexadecimal),
         cmocka_unit_test(base64_as_in_rfc_4648),
+        cmocka_unit_test(base64_uses_the_whole_alphabet),
         cmocka_unit_test(base64url_keeps_every_byte),
         cmocka_unit_test(base64url_decoding_is_strict),
     };

@@ -190,6 +190,9 @@ static void directories_are_made_with_their_parents(void **state)
     assert_false(dir_make(in_dir("f"), 0755, &e));
     assert_int_equal(e.sys, ENOTDIR);
     assert_false(dir_make(in_dir("f/x"), 0755, &e));
+    assert_int_equal(symlink("nowhere/at/all", in_dir("dangling")), 0);
+    assert_false(dir_make(in_dir("dangling/x/y"), 0755, &e));
+    assert_non_null(strstr(e.text, "dangling'"));
     assert_int_equal(symlink("a", in_dir("link")), 0);
     assert_true(dir_make(in_dir("link"), 0755, &e));
 }
@@ -372,8 +375,10 @@ static void links_lead_to_a_file_that_is_checked(void **state)
 
 /* A canary that no code of this test holds in one piece: its bytes are here under a mask. */
 enum { MASK = 0x5a };
-static const volatile unsigned char masked[] = {'c' ^ MASK, 'a' ^ MASK, 'n' ^ MASK, 'a' ^ MASK, 'r' ^ MASK, 'y' ^ MASK, '-' ^ MASK,
-                                                'q' ^ MASK, '7' ^ MASK, 'z' ^ MASK, '1' ^ MASK, 'v' ^ MASK, '5' ^ MASK, 'k' ^ MASK};
+static const volatile unsigned char masked[] = {
+    'c' ^ MASK, 'a' ^ MASK, 'n' ^ MASK, 'a' ^ MASK, 'r' ^ MASK, 'y' ^ MASK, '-' ^ MASK,
+    'q' ^ MASK, '7' ^ MASK, 'z' ^ MASK, '1' ^ MASK, 'v' ^ MASK, '5' ^ MASK, 'k' ^ MASK,
+};
 
 static size_t count_canaries(const unsigned char *data, size_t len)
 {

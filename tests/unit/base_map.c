@@ -161,6 +161,8 @@ static void a_heap_agrees_with_the_model(void **state)
             smallest = MIN(smallest, things[i].node.key);
         }
         assert_int_equal(h.count, count);
+        for (size_t place = 2; place <= h.count; place++)
+            assert_true(h.node[place / 2 - 1]->key <= h.node[place - 1]->key && h.node[place - 1]->place == place);
         assert_int_equal(heap_first(&h) ? heap_first(&h)->key : INT64_MAX, smallest);
     }
     heap_release(&h);

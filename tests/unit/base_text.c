@@ -56,6 +56,22 @@ static void utf8_is_strict(void **state)
     }
 }
 
+static void every_code_point_is_read_and_no_other(void **state)
+{
+    (void)state;
+    for (uint32_t code = 1; code < 0x120000; code++) {
+        char text[4];
+        size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+        static const int first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+        for (size_t i = 0; i < len; i++)
+            text[i] = (char)((i ? 0x80 : first[len]) | (code >> (6 * (len - 1 - i)) & (len == 1 ? 0x7f : 0x3f)));
+        bool is_character = code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+        uint32_t got = 0;
+        if (text_utf8_next(text, len, &got) != (is_character ? len : 0) || (is_character && got != code))
+            fail_msg("U+%04X became U+%04X", code, got);
+    }
+}
+
 static void whole_texts_are_utf8_or_not(void **state)
 {
     (void)state;
@@ -145,9 +161,9 @@ static void quoting_for_terminals(void **state)
 
 /* Pieces that hurt, and plain bytes of every value between them. */
 static const char *const pieces[] = {
-    "\x1b]0;x\x07", "\x1b[2J", "\r\n", "\n", "\t", "'", "\"", "\\", "\\n", "$", "`", "!", " ", "$(id)", "\xc2\x9b", "\xc2\x85",
-    "\xe2\x80\xae", "\xe2\x81\xa7", "\xd8\x9c", "\xe2\x80\xa9", "\xff\xfe", "\xed\xa0\x80", "\xc0\xaf", "\xf0\x9f\x98\x80",
-    "\xc3\xbc", "\xe2\x82", "abc", "x/y", "=", "...", "''", "$'",
+    "\x1b]0;x\x07", "\x1b[2J", "\r\n", "\n", "\t", "'", "\"", "\\", "\\n", "$", "`", "!", " ", "$(id)",
+    "\xc2\x9b", "\xc2\x85", "\xe2\x80\xae", "\xe2\x81\xa7", "\xd8\x9c", "\xe2\x80\xa9", "\xff\xfe", "\xed\xa0\x80",
+    "\xc0\xaf", "\xf0\x9f\x98\x80", "\xc3\xbc", "\xe2\x82", "abc", "x/y", "=", "...", "''", "$'",
 };
 
 static void make_name(uint64_t *seed, char *out, size_t size)
@@ -164,7 +180,8 @@ static void make_name(uint64_t *seed, char *out, size_t size)
 /* Says nothing of how the product finds out: decoded anew, compared with the list in the threat model. */
 static bool is_safe(const char *shown)
 {
-    static const uint32_t acting[] = {0x61c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069};
+    static const uint32_t acting[] = {0x61c,  0x200e, 0x200f, 0x202a, 0x202b, 0x202c,
+                                      0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069};
     size_t len = strlen(shown), bytes;
     for (uint32_t code; len; shown += bytes, len -= bytes) {
         bytes = text_utf8_next(shown, len, &code);
@@ -257,7 +274,7 @@ static void a_long_name_ends_in_dots_within_its_space(void **state)
         "a a a a a a a a a a a a a a a a a a a a a",
         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
         "\n'a'\n'a'\n'a'\n'a'\n'a'\n'a'\n'a'",
-        "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc",
+        "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc",
     };
     char *(*const shows[])(char *, size_t, const char *) = {text_quote, text_shell};
     for (size_t i = 0; i < ARRAY_LEN(raws); i++)
@@ -285,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_is_strict),
+        cmocka_unit_test(every_code_point_is_read_and_no_other),
         cmocka_unit_test(whole_texts_are_utf8_or_not),
         cmocka_unit_test(quoting_for_logs),
         cmocka_unit_test(quoting_for_terminals),
