@@ -5,6 +5,8 @@
  * One writer: the agent's loop thread. Commands read with ledger_open_reading. WAL, synchronous NORMAL; ledger_commit(l, true) is durable
  * (FULL) for decisions. Writes join one transaction that the agent commits: at once when idle, within 20 ms under load.
  * Names are bytes (BLOB), ordered by memcmp. A damaged file is ERR_LOCAL and never repaired silently.
+ * A write that fails spoils the transaction: further ones fail alike, as does the commit. What a read without `e` cannot say (a damaged
+ * file, an I/O error) is logged and told by the next commit too.
  * After a failed commit the transaction is rolled back and everything since the last commit must be written again: reopen and re-derive.
  */
 #ifndef BRANDSYNC_LEDGER_H
@@ -61,11 +63,12 @@ bool ledger_next(struct ledger_cursor *c, const char **name, struct file_row *ro
 void ledger_cursor_free(struct ledger_cursor *c);
 /* The local path last published under this remote; NULL: none. */
 char *ledger_local_of(struct ledger *l, const char *remote);
-/* Rows at or below a local path ("" : all), path order; false from visit ends it. */
+/* Rows at or below a local path ("" : all), directory by directory in byte order; false from visit ends it. `visit` may write. */
 void ledger_files_each(struct ledger *l, const char *below,
                        bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg);
 struct file_counts {
-    int64_t files, published, bytes;
+    int64_t files, published;
+    int64_t bytes; /* of the published */
 };
 void ledger_count_files(struct ledger *l, const char *below,
                         struct file_counts *out); /* kept cheap: used by every status */
@@ -103,13 +106,14 @@ struct receipt_query {
     int64_t id;       /* 0: any */
     const char *path; /* absolute local path; it or anything below; NULL: any */
     int64_t since_ms; /* 0: any */
-    int64_t job_from; /* receipts of this job id; 0: any */
+    int64_t job_from; /* receipts of this job id; 0: any. Give since_ms with it: without, all receipts may be walked */
     size_t limit;     /* 0: 10,000 */
 };
 /* Newest first. The receipt lives for the call only. */
 void ledger_receipts_each(struct ledger *l, const struct receipt_query *query,
                           bool (*visit)(void *arg, const struct receipt *r), void *arg);
 int64_t ledger_last_publish_ms(struct ledger *l); /* 0: never */
+/* Looks at the next 2,000 receipts after those of the last call, so that no call takes long: call it often. */
 bool ledger_receipts_prune(struct ledger *l, int64_t before_ms,
                            struct err *e) MUST_CHECK; /* never the last one of a published file */
 int64_t ledger_next_package(struct ledger *l);        /* numbers of packages go on across restarts */

@@ -71,9 +71,9 @@ static char *text_at(const struct item *i, uint32_t at)
     return at ? i->text + at : NULL;
 }
 
-const struct job *item_show(struct queue *q, const struct item *i)
+const struct job *item_show(const struct queue *q, const struct item *i)
 {
-    q->shown = (struct job){
+    *q->shown = (struct job){
         .id = i->id,
         .action = (enum job_action)i->action,
         .state = (enum job_state)i->state,
@@ -96,10 +96,10 @@ const struct job *item_show(struct queue *q, const struct item *i)
         .tries = i->tries,
     };
     if (i->last_sha256)
-        memcpy(q->shown.last_sha256, i->last_sha256, sizeof(q->shown.last_sha256));
+        memcpy(q->shown->last_sha256, i->last_sha256, sizeof(q->shown->last_sha256));
     if (i->why)
-        q->shown.why = *i->why;
-    return &q->shown;
+        q->shown->why = *i->why;
+    return q->shown;
 }
 
 bool item_is_asset(const struct item *i)
@@ -125,7 +125,7 @@ int64_t item_key(const struct item *i)
 
 static struct slot *slot_of(struct queue *q, int folder)
 {
-    size_t at = (size_t)(folder + 1);
+    size_t at = (size_t)folder + 1;
     BUG_ON(folder < -1 || folder > 0xffff);
     if (at >= q->slots) {
         q->slot = mem_grow(q->slot, at + 1, sizeof(*q->slot));
@@ -160,11 +160,13 @@ void item_enter(struct queue *q, struct item *i, enum job_state state)
 void item_leave(struct queue *q, struct item *i)
 {
     struct slot *slot = slot_of(q, i->folder);
-    slot->count[i->state]--;
-    slot->bytes[i->state] -= i->seen.bytes;
+    enum job_state state = (enum job_state)i->state;
+    slot->count[state]--;
+    slot->bytes[state] -= i->seen.bytes;
     if (is_timed(i))
         heap_remove(&q->waits, &i->turn);
-    if (i->state != JOB_READY)
+    i->state = JOB_SETTLING; /* stands nowhere, so that no gate puts it anywhere meanwhile */
+    if (state != JOB_READY)
         return;
     heap_remove(&slot->ages, &i->age);
     if (i->action == ACTION_UNPUBLISH)
