@@ -12,8 +12,12 @@ const struct option_spec check_options[] = {
 
 static char *user_name(void)
 {
-    const struct passwd *user = getpwuid(geteuid());
-    return user ? str_copy(user->pw_name) : str_printf("%u", (unsigned)geteuid());
+    char room[16 * 1024];
+    struct passwd entry, *found = NULL;
+
+    if (getpwuid_r(geteuid(), &entry, room, sizeof(room), &found) == 0 && found)
+        return str_copy(found->pw_name);
+    return str_printf("%u", (unsigned)geteuid());
 }
 
 static json_t *problem_json(const struct problem *p)

@@ -216,6 +216,6 @@ void queue_render(const json_t *items, const struct profile *p, const struct sty
 void receipts_render(const json_t *receipts, const struct profile *p, const struct style *s, struct buf *out);
 void receipts_csv(const json_t *receipts, struct buf *out);
 void receipt_render(const json_t *receipt, int64_t now_ms, struct buf *out);
-void status_render(const json_t *status, const struct style *s, bool is_quiet, struct buf *out);
+void status_render(json_t *status, const struct style *s, bool is_quiet, struct buf *out);
 
 #endif

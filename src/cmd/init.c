@@ -48,7 +48,7 @@ static const struct question {
     {"technical-account-id", "  Technical account ID", IN_JWT},
     {"organization-id", "  Organization ID", IN_JWT},
     {"folder", "Folder to watch", IN_BOTH},
-    {"existing", "  Already there: publish all, or skip it and take new ones only", IN_BOTH},
+    {"existing", "  Already there: [p]ublish all, or take [n]ew ones only", IN_BOTH},
 };
 
 struct draft {
@@ -129,7 +129,8 @@ static int find_places(struct draft *d)
 
 static void say_folder(const char *dir)
 {
-    char *const roots[] = {(char *)(uintptr_t)dir, NULL};
+    AUTO(mem_freep) char *root = str_copy(dir);
+    char *const roots[] = {root, NULL};
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
     int64_t files = 0, bytes = 0;
 
@@ -152,15 +153,25 @@ static char *existing_word(const char *answer)
     return str_copy(answer);
 }
 
+/* What can be judged at once is asked again; the rest the profile's own check says. */
+static bool is_usable(const char *option, const char *answer)
+{
+    AUTO(mem_freep) char *existing = existing_word(answer);
+
+    if (str_eq(option, "existing"))
+        return str_eq(existing, existing_name(EXISTING_PUBLISH)) || str_eq(existing, existing_name(EXISTING_SKIP));
+    return answer[0] != '\0';
+}
+
 static bool ask_one(struct draft *d, size_t i)
 {
-    bool is_folder = str_eq(questions[i].option, "folder"), is_existing = str_eq(questions[i].option, "existing");
+    const char *option = questions[i].option;
 
     do {
         free(take(&d->answer[i]));
-        d->answer[i] = ask_text(questions[i].text, is_existing ? "publish" : NULL);
-    } while (d->answer[i] && !d->answer[i][0]);
-    if (d->answer[i] && is_folder)
+        d->answer[i] = ask_text(questions[i].text, str_eq(option, "existing") ? "p" : NULL);
+    } while (d->answer[i] && !is_usable(option, d->answer[i]));
+    if (d->answer[i] && str_eq(option, "folder"))
         say_folder(d->answer[i]);
     return d->answer[i] != NULL;
 }
@@ -335,9 +346,10 @@ static int check_text(const struct draft *d)
 /* 0640 root:brandsync where the service has a group, else the mode as given. */
 static bool hand_to_service(const char *path, struct err *e)
 {
-    const struct group *group = geteuid() == 0 ? getgrnam("brandsync") : NULL;
+    char room[16 * 1024];
+    struct group entry, *group = NULL;
 
-    if (!group)
+    if (geteuid() != 0 || getgrnam_r("brandsync", &entry, room, sizeof(room), &group) != 0 || !group)
         return true;
     if (chown(path, 0, group->gr_gid) == 0 && chmod(path, 0640) == 0)
         return true;

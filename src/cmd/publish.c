@@ -137,7 +137,8 @@ static void walk_entry(struct order *o, FTS *tree, FTSENT *entry)
 
 static void walk(struct order *o, const char *dir)
 {
-    char *const roots[] = {(char *)(uintptr_t)dir, NULL};
+    AUTO(mem_freep) char *root = str_copy(dir);
+    char *const roots[] = {root, NULL};
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 
     if (!tree) {

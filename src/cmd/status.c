@@ -7,7 +7,7 @@
 enum { LABEL_COLUMNS = 11, BAR_CELLS = 10, NAME_COLUMNS = 30, FOLDER_COLUMNS = 24, BETWEEN = 5 };
 
 struct screen {
-    const json_t *status;
+    json_t *status;
     const struct style *style;
     struct buf *out;
 };
@@ -263,13 +263,13 @@ static void plain_value(struct buf *out, const char *name, const json_t *value, 
 }
 
 /* "queue ready", "folder 1 published": the path of names to the value; entries of a list count from 1. */
-static void plain_members(const struct screen *s, const char *above, const json_t *value)
+static void plain_members(const struct screen *s, const char *above, json_t *value)
 {
     const char *key;
     json_t *member;
     size_t i;
 
-    json_object_foreach ((json_t *)(uintptr_t)value, key, member) {
+    json_object_foreach (value, key, member) {
         AUTO(mem_freep) char *name = str_printf("%s%s%s", above, above[0] ? " " : "", key);
         for (char *c = name; *c; c++)
             *c = *c == '_' ? ' ' : *c;
@@ -295,7 +295,7 @@ static void plain_progress(const struct screen *s)
     }
 }
 
-void status_render(const json_t *status, const struct style *style, bool is_quiet, struct buf *out)
+void status_render(json_t *status, const struct style *style, bool is_quiet, struct buf *out)
 {
     struct screen s = {.status = status, .style = style, .out = out};
 
@@ -326,25 +326,47 @@ static void add_agent_card(const struct cmd *c, json_t *status)
                                     "safe", "nothing is lost; the folders are looked at when it starts"));
 }
 
-int status_run(struct cmd *c)
+static void print_status(const struct cmd *c, json_t *status)
 {
     AUTO(buf_release) struct buf out = BUF_INIT(1 << 22);
+
+    json_object_del(status, "ok");
+    if (c->wants_json) {
+        print_json(status);
+        return;
+    }
+    status_render(status, &c->style, c->is_quiet, &out);
+    print_buf(&out);
+}
+
+/* A profile that was spoilt while the service runs: its agent goes on with the one it read, and is known by the file's name. */
+static int ask_by_name(const struct cmd *c, int code)
+{
+    const char *file = path_name(c->profile_file);
+    size_t len = strlen(file) - (str_ends(file, ".yaml") ? strlen(".yaml") : 0);
+    AUTO(mem_freep) char *socket = str_printf("/run/brandsync/%.*s/control.sock", (int)len, file);
+    AUTO(json_freep) json_t *request = json_pack("{s:s}", "verb", "status");
+    struct err e;
+    AUTO(json_freep) json_t *status = control_call(socket, request, 10000, &e);
+
+    if (!json_is_true(json_object_get(status, "ok")))
+        return code;
+    print_status(c, status);
+    return 0;
+}
+
+int status_run(struct cmd *c)
+{
     bool is_offline;
     int code = cmd_profile(c);
 
     if (code)
-        return code;
+        return code == EX_CONFIG && c->profile_file ? ask_by_name(c, code) : code;
     AUTO(json_freep) json_t *status = cmd_read(c, json_pack("{s:s}", "verb", "status"), &is_offline, &code);
     if (!status)
         return is_offline && code == EX_UNAVAILABLE ? EXIT_NO_AGENT : code;
     if (is_offline)
         add_agent_card(c, status);
-    json_object_del(status, "ok");
-    if (c->wants_json) {
-        print_json(status);
-    } else {
-        status_render(status, &c->style, c->is_quiet, &out);
-        print_buf(&out);
-    }
+    print_status(c, status);
     return is_offline ? EXIT_NO_AGENT : 0;
 }

@@ -8,6 +8,7 @@
 enum {
     FIRST_PAUSE_MS = 100,
     LONGEST_PAUSE_MS = 250,
+    PATIENCE_MS = 3000,
     ASKED_AT_ONCE = 2000 /* a request without paths is at most 64 KiB */
 };
 
@@ -17,6 +18,7 @@ struct waiting {
     json_t *told;          /* ids of those whose trouble was told, as keys */
     const json_t *counted; /* ids of those that are spoken of */
     size_t total, stuck;
+    bool has_told_verdict;
     int64_t from_mono_ms;
     int code;
 };
@@ -50,6 +52,17 @@ static void tell_trouble(struct waiting *w, const json_t *item)
             cause[0] ? " (" : "", SAFE(cause), cause[0] ? ")" : "");
     if (fix[0])
         fprintf(stderr, "  fix   %s\n", SAFE(fix));
+}
+
+/* It takes a while: the tenant may be away, which no item says. */
+static void tell_verdict(struct waiting *w)
+{
+    AUTO(json_freep) json_t *status = cmd_operate(w->c, json_pack("{s:s}", "verb", "status"), &w->code);
+    const char *verdict = control_get_text(status, "verdict");
+
+    w->has_told_verdict = true;
+    if (str_eq(verdict, "waiting") || str_eq(verdict, "attention"))
+        cmd_hint(w->c, "%s  %s", verdict, control_get_text(status, "sentence"));
 }
 
 static bool is_stuck(const json_t *item)
@@ -199,6 +212,8 @@ int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *counted, json_t *report)
         pause_ms(ms);
         ms = MIN(ms * 5 / 4, LONGEST_PAUSE_MS);
         is_answered = ask_all(&w);
+        if (!w.has_told_verdict && mono_ms(&real_clock) - w.from_mono_ms > PATIENCE_MS)
+            tell_verdict(&w);
     }
     show_progress(&w, true);
     if (!is_answered)
