@@ -122,21 +122,38 @@ void vault_filter(struct buf *out, const struct package_item *item, size_t items
 
 /* --- .content.xml ------------------------------------------------------------------------------------------------ */
 
-/* A String property. What DocView or an XML attribute would take for something else is escaped, line ends and tabs too. */
+/* One character that DocView or an XML attribute would take for something else, line ends and tabs too. Returns its bytes. */
+static size_t put_escaped(struct buf *out, const char *value, size_t len)
+{
+    uint32_t code;
+    size_t bytes = MAX(1, text_utf8_next(value, len, &code));
+
+    if (*value == '\\')
+        buf_str(out, "\\\\");
+    else if ((unsigned char)*value < ' ')
+        buf_printf(out, "\\u%04x", (unsigned)*value);
+    else
+        text_xml(out, value, bytes);
+    return bytes;
+}
+
+/* A String property. */
 static void put_string(struct buf *out, const char *name, const char *value)
 {
-    buf_printf(out, " %s=\"", name);
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -_./()+,;:=@!#$%^*~";
+    const char *end = value + strlen(value);
+
+    buf_char(out, ' ');
+    buf_str(out, name);
+    buf_str(out, "=\"");
     if (*value == '[' || *value == '{')
         buf_char(out, '\\');
-    while (*value) {
-        size_t plain = 0;
-        while (value[plain] != '\\' && (unsigned char)value[plain] >= ' ')
-            plain++;
-        text_xml(out, value, plain);
-        value += plain;
-        if (*value)
-            buf_printf(out, *value == '\\' ? "\\\\" : "\\u%04x", (unsigned)*value);
-        value += *value != '\0';
+    while (value < end) {
+        size_t run = strspn(value, plain);
+        buf_add(out, value, run);
+        value += run;
+        if (value < end)
+            value += put_escaped(out, value, (size_t)(end - value));
     }
     buf_char(out, '"');
 }
@@ -179,7 +196,6 @@ void vault_original(struct buf *out, const struct package_item *item)
     buf_str(out, xml_head);
     buf_str(out, "<jcr:root xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\""
                  " jcr:primaryType=\"nt:file\">\n<jcr:content jcr:primaryType=\"nt:resource\"");
-    put_date(out, "jcr:lastModified", item->modified_ms);
     put_string(out, "jcr:mimeType", item->mime);
     buf_str(out, "/>\n</jcr:root>\n");
 }

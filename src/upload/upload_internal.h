@@ -55,6 +55,7 @@ struct asset {
     struct receipt *receipt;
     int fd;
     int64_t offset;         /* how far it was read */
+    bool is_at_end;
     char sha1[41];
     char fingerprint[65];   /* of a pass before sending; "": none was made */
     struct err err;         /* what is wrong with this one */
