@@ -11,8 +11,8 @@ struct change_table *change_table_new(void)
 
 static void entry_free(struct entry *entry)
 {
-    mem_freep(&entry->from);
-    mem_freep(&entry);
+    free(entry->from);
+    free(entry);
 }
 
 void change_table_free(struct change_table *t)
@@ -29,7 +29,7 @@ void change_table_free(struct change_table *t)
         entry_free(entry);
     map_release(&t->entries);
     map_release(&t->youngs);
-    mem_freep(&t);
+    free(t);
 }
 
 /* --- time ------------------------------------------------------------------------------------------- */

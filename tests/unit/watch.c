@@ -306,6 +306,22 @@ static void a_large_directory_comes_in_pieces_that_join(void **state)
     assert_string_equal(last, "02499");
 }
 
+static void an_enormous_directory_can_be_listed_twice(void **state)
+{
+    struct fixture *f = *state;
+    enum { FILES = 6000 };
+    for (int i = 0; i < FILES; i++) {
+        AUTO(mem_freep) char *name = str_printf("r/%0200d", i); /* 1.2 MB of names */
+        write_file(f, name);
+    }
+    watch_open_folder(f, 4096, 0);
+    wait_scanned(f, 1);
+    size_t told = f->told.len;
+    scan_root(f);
+    scan_root(f);
+    assert_int_equal(f->told.len, 3 * told);
+}
+
 static void a_look_tells_absence_and_other_kinds(void **state)
 {
     struct fixture *f = *state;
@@ -716,6 +732,7 @@ int main(void)
         WATCH_TEST(the_first_scan_lists_everything_in_byte_order),
         WATCH_TEST(an_entry_carries_what_a_look_would_say),
         WATCH_TEST(a_large_directory_comes_in_pieces_that_join),
+        WATCH_TEST(an_enormous_directory_can_be_listed_twice),
         WATCH_TEST(a_look_tells_absence_and_other_kinds),
         WATCH_TEST(a_part_can_be_scanned),
         WATCH_TEST(a_file_is_told_through_its_life),
