@@ -36,7 +36,8 @@ int agent_run(const char *profile_name_or_file, const struct agent_ports *ports)
 
 /* The reading verbs (status, explain, receipts, queue, pending) answered from profile and ledger, for when no agent runs.
  * ERR_CONFIG when the ledger may not be read. */
-bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply, struct err *e) MUST_CHECK;
+bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply,
+                          struct err *e) MUST_CHECK;
 
 /* Exit code after sysexits for an error that ends a program. */
 int agent_exit_code(const struct err *e);

@@ -34,26 +34,26 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* Moves a pointer out of its variable: ownership leaves, visibly. */
-#define take(p)                        \
-    ({                                 \
-        __typeof__(*(p)) taken_ = *(p); \
-        *(p) = NULL;                   \
-        taken_;                        \
+#define take(p)                                                                                                        \
+    ({                                                                                                                 \
+        __typeof__(*(p)) taken_ = *(p);                                                                                \
+        *(p) = NULL;                                                                                                   \
+        taken_;                                                                                                        \
     })
 
 /* A mistake of ours, never of a file, a reply or a setting: logs the place and aborts. */
-#define BUG_ON(condition)                                    \
-    do {                                                     \
-        if (__builtin_expect(!!(condition), 0))              \
-            bug_found(__FILE__, __LINE__, #condition);       \
+#define BUG_ON(condition)                                                                                              \
+    do {                                                                                                               \
+        if (__builtin_expect(!!(condition), 0))                                                                        \
+            bug_found(__FILE__, __LINE__, #condition);                                                                 \
     } while (0)
 NORETURN void bug_found(const char *file, int line, const char *what);
 
 /* Defines NAME_freep for AUTO(NAME_freep) beside a NAME_free(struct NAME *). */
-#define DEFINE_FREEP(name)                                   \
-    static inline void name##_freep(struct name **thing)     \
-    {                                                        \
-        name##_free(*thing);                                 \
+#define DEFINE_FREEP(name)                                                                                             \
+    static inline void name##_freep(struct name **thing)                                                               \
+    {                                                                                                                  \
+        name##_free(*thing);                                                                                           \
     }
 
 /* --- memory: never NULL. Without memory the process ends (exit 71) and the next start converges. -- */
@@ -62,10 +62,10 @@ void *mem_alloc(size_t bytes);                         /* zeroed */
 void *mem_array(size_t count, size_t bytes);           /* zeroed, overflow checked */
 void *mem_grow(void *old, size_t count, size_t bytes); /* realloc to count * bytes; new part not zeroed */
 void *mem_copy(const void *data, size_t bytes);
-char *str_copy(const char *text);                      /* NULL stays NULL */
+char *str_copy(const char *text); /* NULL stays NULL */
 char *str_copy_n(const char *text, size_t bytes);
 char *str_printf(const char *fmt, ...) PRINTF(1, 2);
-void mem_freep(void *pointer_to_pointer);              /* for AUTO(mem_freep) char *text */
+void mem_freep(void *pointer_to_pointer); /* for AUTO(mem_freep) char *text */
 
 static inline bool str_eq(const char *a, const char *b)
 {
@@ -94,7 +94,7 @@ enum err_kind {
  * `cause` is one of types.h `enum cause` (0: none): the stable name by which help and JSON call it. */
 struct err {
     enum err_kind kind;
-    int sys;                /* errno, or 0 */
+    int sys; /* errno, or 0 */
     int cause;
     int64_t retry_after_ms; /* 0: not said */
     char text[240];
@@ -130,15 +130,18 @@ struct buf {
     size_t len, size, max;
     bool is_over;
 };
-#define BUF_INIT(ceiling) {.max = (ceiling)}
+#define BUF_INIT(ceiling)                                                                                              \
+    {                                                                                                                  \
+        .max = (ceiling)                                                                                               \
+    }
 
 bool buf_add(struct buf *b, const void *data, size_t len); /* false when over the ceiling */
 bool buf_str(struct buf *b, const char *text);
 bool buf_char(struct buf *b, char c);
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-void buf_clear(struct buf *b);   /* empty, memory kept */
+void buf_clear(struct buf *b); /* empty, memory kept */
 void buf_release(struct buf *b);
-char *buf_take(struct buf *b);   /* the text as the caller's own, never NULL; the buffer is empty again */
+char *buf_take(struct buf *b); /* the text as the caller's own, never NULL; the buffer is empty again */
 
 /* --- a list of owned strings ------------------------------------------------------------------------ */
 
@@ -156,13 +159,14 @@ struct map {
     struct map_slot *slot;
     size_t count, used, size;
 };
-void *map_get(const struct map *m, const char *key);            /* NULL: not there */
-void *map_put(struct map *m, const char *key, void *value);     /* returns the value it replaces, or NULL; value is not NULL.
+void *map_get(const struct map *m, const char *key); /* NULL: not there */
+void *map_put(struct map *m, const char *key,
+              void *value);                       /* returns the value it replaces, or NULL; value is not NULL.
                                                                    The stored key becomes the new one */
-void *map_remove(struct map *m, const char *key);               /* returns what was there, or NULL */
+void *map_remove(struct map *m, const char *key); /* returns what was there, or NULL */
 /* for (size_t at = 0; (value = map_next(m, &at));) - any order; removing the entry just returned is allowed, adding is not. */
 void *map_next(const struct map *m, size_t *at);
-void map_release(struct map *m);                                /* the table only, never the values */
+void map_release(struct map *m); /* the table only, never the values */
 
 /* --- heap: the node with the smallest key first; equal keys in any order --------------------------- */
 
@@ -182,39 +186,43 @@ void heap_release(struct heap *h);
 
 /* --- paths: bytes, '/' between names, no trailing '/', never normalised behind the caller's back ---- */
 
-char *path_join(const char *dir, const char *name);              /* "" as dir gives name */
-const char *path_name(const char *path);                         /* the part after the last '/' */
-char *path_parent(const char *path);                             /* "" for a name without '/', "/" for "/a" */
-bool path_is_below(const char *path, const char *dir);           /* strictly below */
+char *path_join(const char *dir, const char *name);    /* "" as dir gives name */
+const char *path_name(const char *path);               /* the part after the last '/' */
+char *path_parent(const char *path);                   /* "" for a name without '/', "/" for "/a" */
+bool path_is_below(const char *path, const char *dir); /* strictly below */
 bool path_is_same_or_below(const char *path, const char *dir);
-const char *path_below(const char *path, const char *dir);       /* the part below dir, NULL if not below */
-bool path_is_clean(const char *path);                            /* no empty, "." or ".." part: relative, stays below where it is used */
-char *path_absolute(const char *path);                           /* relative to the working directory; "." ".." folded by text, links kept */
+const char *path_below(const char *path, const char *dir); /* the part below dir, NULL if not below */
+bool path_is_clean(const char *path);  /* no empty, "." or ".." part: relative, stays below where it is used */
+char *path_absolute(const char *path); /* relative to the working directory; "." ".." folded by text, links kept */
 
 /* --- text ------------------------------------------------------------------------------------------ */
 
 /* Outside data is made safe where it is shown. TEXT_SHOWN bytes hold a whole path of usual length; longer ends in "...". */
 enum { TEXT_SHOWN = 2048 };
-char *text_quote(char *out, size_t size, const char *raw);  /* for key=value: plain, or "..." with \n \t \xHH \" \\ ; C0 C1 DEL, bidi
+char *text_quote(char *out, size_t size,
+                 const char *raw); /* for key=value: plain, or "..." with \n \t \xHH \" \\ ; C0 C1 DEL, bidi
                                                                controls and bytes that are not UTF-8 become \xHH */
-char *text_shell(char *out, size_t size, const char *raw);  /* for terminals: as `ls` quotes, can be pasted into a shell */
+char *text_shell(char *out, size_t size,
+                 const char *raw); /* for terminals: as `ls` quotes, can be pasted into a shell */
 #define QUOTED(raw) text_quote((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
 #define SHELL(raw) text_shell((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
 
-bool text_is_utf8(const char *text, size_t len);            /* strict: no surrogates, no overlong, no NUL */
-size_t text_utf8_next(const char *text, size_t len, uint32_t *code); /* bytes of the first character; 0: not UTF-8 there */
-void text_xml(struct buf *out, const char *text, size_t len);    /* & < > " ' escaped; characters XML 1.0 cannot hold become U+FFFD */
-void text_percent(struct buf *out, const char *path);            /* percent-encodes all but unreserved and '/' */
-char *text_unpercent(const char *text);                          /* NULL: malformed or %00 */
-void text_hex(char *out, const void *data, size_t len);          /* 2 * len + 1 bytes */
+bool text_is_utf8(const char *text, size_t len); /* strict: no surrogates, no overlong, no NUL */
+size_t text_utf8_next(const char *text, size_t len,
+                      uint32_t *code); /* bytes of the first character; 0: not UTF-8 there */
+void text_xml(struct buf *out, const char *text,
+              size_t len); /* & < > " ' escaped; characters XML 1.0 cannot hold become U+FFFD */
+void text_percent(struct buf *out, const char *path);   /* percent-encodes all but unreserved and '/' */
+char *text_unpercent(const char *text);                 /* NULL: malformed or %00 */
+void text_hex(char *out, const void *data, size_t len); /* 2 * len + 1 bytes */
 bool text_unhex(void *out, size_t len, const char *hex);
-void text_base64(struct buf *out, const void *data, size_t len);        /* standard alphabet, padded */
-void text_base64url(struct buf *out, const void *data, size_t len);     /* no padding (RFC 7515) */
+void text_base64(struct buf *out, const void *data, size_t len);    /* standard alphabet, padded */
+void text_base64url(struct buf *out, const void *data, size_t len); /* no padding (RFC 7515) */
 bool text_unbase64url(struct buf *out, const char *text, size_t len);
 
 bool parse_int64(const char *text, int64_t min, int64_t max, int64_t *out);
-bool parse_duration(const char *text, int64_t *ms);   /* 250ms 2s 15m 1h 7d 400d; "0s" fine; a bare number is refused */
-bool parse_size(const char *text, int64_t *bytes);    /* 8MiB 4MB 512KiB 100kB 1GiB 77B; a bare number is bytes */
+bool parse_duration(const char *text, int64_t *ms); /* 250ms 2s 15m 1h 7d 400d; "0s" fine; a bare number is refused */
+bool parse_size(const char *text, int64_t *bytes);  /* 8MiB 4MB 512KiB 100kB 1GiB 77B; a bare number is bytes */
 bool parse_rate(const char *text, int64_t *bytes_per_s); /* 4MB/s */
 
 /* The word of `words` nearest to `text` by edit distance, NULL when none is near (more than a third of its letters differ). */
@@ -229,17 +237,18 @@ char *time_rfc3339(char *out, size_t size, int64_t ms); /* "2026-11-24T14:53:04.
 #define RFC3339(ms) time_rfc3339((char[40]){0}, 40, (ms))
 char *text_bytes(char *out, size_t size, int64_t bytes); /* "412 MB", "4.1 MB", "20 kB", "77 B" (powers of 1000) */
 #define BYTES(n) text_bytes((char[24]){0}, 24, (n))
-char *text_span(char *out, size_t size, int64_t ms);     /* "0.8 s", "48 s", "3 min 12 s", "3 h 12 min", "2 days" */
+char *text_span(char *out, size_t size, int64_t ms); /* "0.8 s", "48 s", "3 min 12 s", "3 h 12 min", "2 days" */
 #define SPAN(ms) text_span((char[32]){0}, 32, (ms))
 
 /* --- files ------------------------------------------------------------------------------------------ */
 
-void fd_close(int *fd);                                                      /* for AUTO(fd_close) int fd = -1 */
+void fd_close(int *fd); /* for AUTO(fd_close) int fd = -1 */
 bool write_all(int fd, const void *data, size_t len, struct err *e) MUST_CHECK;
-bool file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK; /* regular file, whole; over max is an error */
+bool file_read(const char *path, size_t max, struct buf *out,
+               struct err *e) MUST_CHECK; /* regular file, whole; over max is an error */
 /* Temp file in the same directory, fsync, rename, fsync of the directory. mode as given, whatever the umask. */
 bool file_replace(const char *path, const void *data, size_t len, mode_t mode, struct err *e) MUST_CHECK;
-bool dir_make(const char *path, mode_t mode, struct err *e) MUST_CHECK;      /* with parents; there already is fine */
+bool dir_make(const char *path, mode_t mode, struct err *e) MUST_CHECK; /* with parents; there already is fine */
 
 /* --- secrets: cannot be formatted, are wiped, are never copied into a buf --------------------------- */
 

@@ -28,9 +28,11 @@ DEFINE_FREEP(change_table)
 /* One event about a file. Does not take `ev`. Listings are handed in one entry at a time by change_found. */
 void change_event(struct change_table *t, const struct event *ev, const struct change_rules *rules, int64_t now_ms);
 /* A listing or command found this file as `seen`, different from what was published. */
-void change_found(struct change_table *t, int folder, const char *path, const struct seen *seen, const struct change_rules *rules, int64_t now_ms);
+void change_found(struct change_table *t, int folder, const char *path, const struct seen *seen,
+                  const struct change_rules *rules, int64_t now_ms);
 /* A directory was made while we watch; activity below it (events, found) keeps it new until it is still for settle_ms. */
-void change_new_dir(struct change_table *t, int folder, const char *path, const struct change_rules *rules, int64_t now_ms);
+void change_new_dir(struct change_table *t, int folder, const char *path, const struct change_rules *rules,
+                    int64_t now_ms);
 
 enum change_step {
     CHANGE_NOTHING, /* nothing is due; see change_due_ms */
@@ -45,7 +47,7 @@ int64_t change_due_ms(const struct change_table *t); /* when change_next will ha
 /* For status and explain. */
 struct change_info {
     bool is_settling;
-    bool is_open;        /* made or modified, its closing not seen yet */
+    bool is_open; /* made or modified, its closing not seen yet */
     int64_t last_event_ms, due_ms;
 };
 bool change_info(const struct change_table *t, const char *path, struct change_info *out);

@@ -17,7 +17,7 @@ struct control_peer {
     uid_t uid;
     gid_t gid;
     pid_t pid;
-    char user[64]; /* name of the uid, or its number */
+    char user[64];    /* name of the uid, or its number */
     bool may_operate; /* root, the agent's own user, or a member of the group that owns the socket with write access */
 };
 
@@ -30,7 +30,8 @@ struct control_verb {
 
 struct control;
 /* Makes the socket (0660) at `path`, replacing a dead one; the directory must exist. The table ends with a NULL name. */
-struct control *control_open(struct loop *l, const char *path, const struct control_verb *verbs, void *arg, struct err *e) MUST_CHECK;
+struct control *control_open(struct loop *l, const char *path, const struct control_verb *verbs, void *arg,
+                             struct err *e) MUST_CHECK;
 void control_close(struct control *c); /* removes the socket; not from within a verb */
 /* {"ok":false,"exit":N,"error":"..."} */
 void control_fail(json_t *reply, int exit_code, const char *fmt, ...) PRINTF(3, 4);

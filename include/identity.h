@@ -22,7 +22,8 @@ struct key_opts {
     bool forced;
     const char *common_name;
 };
-bool key_create(const char *key_file, const char *certificate_file, const struct key_opts *opts, struct err *e) MUST_CHECK;
+bool key_create(const char *key_file, const char *certificate_file, const struct key_opts *opts,
+                struct err *e) MUST_CHECK;
 struct key_info {
     int bits;
     char fingerprint_sha256[100]; /* of the certificate, AA:BB:... */
@@ -44,7 +45,8 @@ bool assertion_make(const struct profile_identity *id, int64_t exp_ms, struct se
 
 struct token_source;
 /* All borrowed: they outlive the source. `seed` for the jitter, 0: from the kernel. Mode oauth or jwt. */
-struct token_source *token_source_new(const struct profile_identity *id, const struct http *http, const struct clock *clock, uint64_t seed);
+struct token_source *token_source_new(const struct profile_identity *id, const struct http *http,
+                                      const struct clock *clock, uint64_t seed);
 void token_source_free(struct token_source *t);
 DEFINE_FREEP(token_source)
 
@@ -55,7 +57,8 @@ DEFINE_FREEP(token_source)
  * Errors: ERR_AUTH with CAUSE_AUTH_* and IMS's own words; ERR_TENANT with CAUSE_AUTH_UNREACHABLE when IMS cannot be reached, answers 429 or 5xx.
  * ERR_AUTH with CAUSE_PROFILE when the secret's or the key's file cannot be used. While the old token lives, a failed renewal is no error.
  * A refusal is remembered for the waiting callers; the next call after it asks again. `cancel` as in ports.h. */
-bool token_get(struct token_source *t, const atomic_bool *cancel, struct secret *out, uint64_t *generation, struct err *e) MUST_CHECK;
+bool token_get(struct token_source *t, const atomic_bool *cancel, struct secret *out, uint64_t *generation,
+               struct err *e) MUST_CHECK;
 /* The tenant answered 401 to this generation: forget it, unless a newer one is already here. */
 void token_reject(struct token_source *t, uint64_t generation);
 
@@ -63,11 +66,11 @@ enum token_state { TOKEN_NONE, TOKEN_OK, TOKEN_REFUSED, TOKEN_STATES };
 struct token_status {
     enum token_state state;
     int64_t expires_ms, fetched_ms;
-    int64_t skew_ms;    /* this host ahead of IMS by its Date header */
-    int64_t took_ms;    /* the last fetch */
-    uint64_t fetches;   /* that ended, however */
-    struct err why;     /* the last fetch's failure; TOKEN_REFUSED: the refusal */
-    char scopes[200];   /* as asked for */
+    int64_t skew_ms;  /* this host ahead of IMS by its Date header */
+    int64_t took_ms;  /* the last fetch */
+    uint64_t fetches; /* that ended, however */
+    struct err why;   /* the last fetch's failure; TOKEN_REFUSED: the refusal */
+    char scopes[200]; /* as asked for */
 };
 void token_status(struct token_source *t, struct token_status *out);
 const char *token_state_name(enum token_state s);

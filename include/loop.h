@@ -27,8 +27,8 @@ int64_t loop_longest_turn_ms(const struct loop *l);
 
 /* `handler` runs when the descriptor is readable (or writable when wanted); `events` are EPOLLIN, EPOLLOUT, EPOLLHUP.
  * The caller keeps and closes the descriptor. */
-bool loop_fd_add(struct loop *l, int fd, uint32_t events,
-                 void (*handler)(void *arg, uint32_t events), void *arg, struct err *e) MUST_CHECK;
+bool loop_fd_add(struct loop *l, int fd, uint32_t events, void (*handler)(void *arg, uint32_t events), void *arg,
+                 struct err *e) MUST_CHECK;
 void loop_fd_want(struct loop *l, int fd, uint32_t events);
 void loop_fd_remove(struct loop *l, int fd);
 
@@ -61,15 +61,16 @@ int mailbox_fd(struct mailbox *m);          /* readable while not empty, and onc
 void mailbox_close(struct mailbox *m);      /* wakes all who wait; puts fail from now on */
 void mailbox_free(struct mailbox *m, void (*free_value)(void *)); /* what is left is freed by free_value */
 /* The reader's handler is called with each value, at most 256 a turn. */
-bool loop_mailbox_add(struct loop *l, struct mailbox *m, void (*handler)(void *arg, void *value), void *arg, struct err *e) MUST_CHECK;
+bool loop_mailbox_add(struct loop *l, struct mailbox *m, void (*handler)(void *arg, void *value), void *arg,
+                      struct err *e) MUST_CHECK;
 
 /* --- service manager (sd_notify protocol, libsystemd); harmless without one --------------------------- */
 
 void service_ready(const char *status);
-void service_status(const char *status);   /* "working: 412 assets left" */
-void service_reloading(void);              /* with MONOTONIC_USEC */
+void service_status(const char *status); /* "working: 412 assets left" */
+void service_reloading(void);            /* with MONOTONIC_USEC */
 void service_stopping(void);
-int64_t service_watchdog_ms(void);         /* feed at half of this; 0: not wanted */
+int64_t service_watchdog_ms(void); /* feed at half of this; 0: not wanted */
 void service_watchdog_feed(void);
 
 #endif

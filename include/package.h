@@ -18,12 +18,12 @@ enum { PACKAGE_SMALL_BYTES = 1 << 20 };
 
 struct package_item {
     bool is_folder;
-    const char *remote;     /* /content/dam/mac/acme/campaigns/a.jpg */
-    const char *title;      /* UTF-8 */
-    const char *mime;       /* assets */
-    int64_t bytes;          /* assets: by the fstat before */
-    int64_t modified_ms;    /* assets: jcr:lastModified */
-    bool is_public;         /* folders */
+    const char *remote;          /* /content/dam/mac/acme/campaigns/a.jpg */
+    const char *title;           /* UTF-8 */
+    const char *mime;            /* assets */
+    int64_t bytes;               /* assets: by the fstat before */
+    int64_t modified_ms;         /* assets: jcr:lastModified */
+    bool is_public;              /* folders */
     const char *public_property; /* folders: "publicFolder" */
 };
 
@@ -43,8 +43,8 @@ bool package_item_check(const char *tenant_root, const struct package_item *item
 
 struct package;
 /* Keeps pointers to items and source. NULL: an item that package_item_check refuses. */
-struct package *package_new(const char *tenant_root, const struct package_item *item, size_t items, const struct package_source *source,
-                            struct err *e) MUST_CHECK;
+struct package *package_new(const char *tenant_root, const struct package_item *item, size_t items,
+                            const struct package_source *source, struct err *e) MUST_CHECK;
 void package_free(struct package *p);
 DEFINE_FREEP(package)
 int64_t package_bytes(const struct package *p); /* exact, before the first byte */

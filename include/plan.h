@@ -15,8 +15,8 @@
 
 enum verdict {
     PLAN_PUBLISH,
-    PLAN_IGNORED,     /* a default ignore, exclude, or no include matches */
-    PLAN_HELD,        /* name too long, path too long, empty file, too large */
+    PLAN_IGNORED, /* a default ignore, exclude, or no include matches */
+    PLAN_HELD,    /* name too long, path too long, empty file, too large */
     PLAN_NOT_WATCHED,
 };
 struct plan {
@@ -25,9 +25,9 @@ struct plan {
     char *remote;        /* PLAN_PUBLISH and PLAN_HELD: the asset; mapped parts joined below folder->remote */
     char *remote_folder; /* its parent */
     char *title;
-    int cause;           /* PLAN_HELD */
-    char reason[240];    /* one sentence: it matches exclude "drafts" (acme.yaml:21) */
-    struct place place;  /* of the rule; line 0: a built-in rule */
+    int cause;          /* PLAN_HELD */
+    char reason[240];   /* one sentence: it matches exclude "drafts" (acme.yaml:21) */
+    struct place place; /* of the rule; line 0: a built-in rule */
 };
 void plan_release(struct plan *p);
 

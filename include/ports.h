@@ -46,7 +46,7 @@ struct fs {
     /* openat2 with RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC.
      * `below` is relative to the root. Anything but a regular file is refused. err.cause: CAUSE_FILE_GONE, _PERMISSION, _UNREADABLE. */
     bool (*open_file)(void *arg, int root, const char *below, int *fd, struct seen *seen, struct err *e);
-    bool (*look)(void *arg, int fd, struct seen *seen, struct err *e);      /* fstat of an open descriptor */
+    bool (*look)(void *arg, int fd, struct seen *seen, struct err *e); /* fstat of an open descriptor */
     /* Reads up to len bytes at offset; *got 0: end of file. */
     bool (*read_at)(void *arg, int fd, int64_t offset, void *data, size_t len, size_t *got, struct err *e);
     void *arg;
@@ -67,9 +67,9 @@ struct http_opts {
 };
 
 struct http_request {
-    const char *method;          /* "POST" */
+    const char *method; /* "POST" */
     const char *url;
-    const char *const *header;   /* "Name: value" lines; CR, LF or NUL in one is refused here, the one chokepoint (T5) */
+    const char *const *header; /* "Name: value" lines; CR, LF or NUL in one is refused here, the one chokepoint (T5) */
     size_t headers;
     const struct secret *bearer; /* NULL: none; sent as Authorization, wiped from our copies */
     const void *body;            /* when read_body is NULL */
@@ -79,8 +79,8 @@ struct http_request {
     /* Begins the body anew, when a kept connection turns out to be closed; NULL: cannot. false: the same as from read_body. */
     bool (*rewind_body)(void *arg, struct err *e);
     void *arg;
-    size_t max_reply;            /* 0: 64 KiB */
-    int64_t bytes_per_s;         /* upload limit, 0: none */
+    size_t max_reply;    /* 0: 64 KiB */
+    int64_t bytes_per_s; /* upload limit, 0: none */
 };
 
 struct http_reply {
@@ -95,7 +95,8 @@ struct http_reply {
 /* true: a whole reply arrived, whatever its status (release it). false: the reply is empty; ERR_TENANT (DNS, connect, TLS, time-out, cut reply; cause
  * CAUSE_TENANT_UNREACHABLE or CAUSE_TENANT_TLS), ERR_CANCELLED, or the error of read_body. */
 struct http {
-    void *(*open)(void *arg, const struct http_opts *opts, const atomic_bool *cancel); /* a client; *cancel true ends its request within a second */
+    void *(*open)(void *arg, const struct http_opts *opts,
+                  const atomic_bool *cancel); /* a client; *cancel true ends its request within a second */
     bool (*perform)(void *client, const struct http_request *request, struct http_reply *reply, struct err *e);
     void (*close)(void *client);
     void *arg;

@@ -26,26 +26,26 @@ struct place {
 };
 
 struct profile_tenant {
-    char *url;            /* https://acme.brand-portal.adobe.com without a trailing '/' */
+    char *url; /* https://acme.brand-portal.adobe.com without a trailing '/' */
     char *id;
     enum transport_kind transport;
-    char *root;           /* /content/dam/mac/acme */
+    char *root; /* /content/dam/mac/acme */
     bool is_public;
     char *importer_path, *test_path;
     bool replication_test;
-    struct strlist headers; /* "Name: value"; never one of the protocol's own */
+    struct strlist headers;                          /* "Name: value"; never one of the protocol's own */
     char *ca_file, *client_certificate_file, *proxy; /* NULL: none */
     bool close_connection;
     struct strlist upload_hosts;
     enum digest_mode digest;
     char *public_property;
     bool verify_read_back;
-    int package_assets;   /* most assets in one package, 1 to 200 (default 200) */
+    int package_assets; /* most assets in one package, 1 to 200 (default 200) */
     struct place url_place, importer_path_place;
 };
 struct profile_identity {
     enum identity_mode mode;
-    char *server;         /* https://ims-na1.adobelogin.com without a trailing '/' */
+    char *server; /* https://ims-na1.adobelogin.com without a trailing '/' */
     char *client_id, *client_secret_file;
     struct strlist scopes;
     char *technical_account_id, *organization_id, *private_key_file, *certificate_file; /* jwt */
@@ -54,11 +54,11 @@ struct profile_identity {
     struct place secret_place, scopes_place, mode_place;
 };
 struct profile_folder {
-    char *path;           /* absolute, clean */
-    char *to;             /* below tenant.root, no leading '/': "campaigns" */
-    char *remote;         /* tenant.root + "/" + the mapped `to` */
+    char *path;   /* absolute, clean */
+    char *to;     /* below tenant.root, no leading '/': "campaigns" */
+    char *remote; /* tenant.root + "/" + the mapped `to` */
     enum existing existing;
-    bool is_public;       /* the effective value: the folder's own, else the tenant's */
+    bool is_public; /* the effective value: the folder's own, else the tenant's */
     struct strlist include, exclude;
     int64_t settle_ms, settle_unseen_ms, delete_after_ms, poll_every_ms;
     enum on_delete on_delete;
@@ -78,27 +78,27 @@ struct profile_guards {
     int max_unpublish, max_unpublish_percent, max_republish_percent, min_items;
 };
 struct profile {
-    char *file;  /* as given or found */
-    char *name;  /* the file's name without .yaml: "acme" */
+    char *file; /* as given or found */
+    char *name; /* the file's name without .yaml: "acme" */
     char *title;
     struct profile_tenant tenant;
     struct profile_identity identity;
     struct profile_folder *folder;
     size_t folders;
     int uploaders;
-    char *timezone;      /* schedule.timezone, default: the system's ("" then) */
+    char *timezone; /* schedule.timezone, default: the system's ("" then) */
     struct profile_guards guards;
     struct profile_retry retry;
     int64_t receipts_keep_ms;
-    char *state;         /* /var/lib/brandsync/NAME */
+    char *state; /* /var/lib/brandsync/NAME */
 };
 
 struct problem {
     int line, column;
-    int width;           /* columns to underline */
+    int width; /* columns to underline */
     bool is_warning;
-    char *text;          /* `unknown key "exlude" in folders[0]` */
-    char *hint;          /* `the nearest known key is "exclude"`, or NULL */
+    char *text; /* `unknown key "exlude" in folders[0]` */
+    char *hint; /* `the nearest known key is "exclude"`, or NULL */
 };
 struct problems {
     struct problem *item;
@@ -112,7 +112,8 @@ void problems_print(const struct problems *p, struct buf *out);
 /* NULL when there is an error; warnings may be there beside a good profile. `p` is always filled (release it).
  * Files the profile names (secret, key) are checked for presence and modes when checks_files is true. */
 struct profile *profile_load(const char *file, bool checks_files, struct problems *p) MUST_CHECK;
-struct profile *profile_parse(const char *file_name, const char *text, size_t len, bool checks_files, struct problems *p) MUST_CHECK;
+struct profile *profile_parse(const char *file_name, const char *text, size_t len, bool checks_files,
+                              struct problems *p) MUST_CHECK;
 void profile_free(struct profile *p);
 DEFINE_FREEP(profile)
 

@@ -44,7 +44,8 @@ const struct job *queue_find(const struct queue *q, const char *remote); /* NULL
  * `others_idle` = how many further uploaders are free: a package is never so large that they stay idle while more than one package's
  * worth is ready. At most uploaders - 1 big files at once while small work waits. */
 struct batch *queue_take(struct queue *q, int others_idle, int64_t now_ms);
-int64_t queue_due_ms(const struct queue *q); /* next moment queue_take may have something new; INT64_MAX: none by time alone */
+int64_t queue_due_ms(
+    const struct queue *q); /* next moment queue_take may have something new; INT64_MAX: none by time alone */
 
 enum queue_fate { QUEUE_DONE, QUEUE_REPEAT };
 /* The receipt of a job that was taken. Done (published, unpublished, unchanged), changed meanwhile, cancelled, or to be repeated:
@@ -53,8 +54,10 @@ enum queue_fate { QUEUE_DONE, QUEUE_REPEAT };
  * - a job marked again: its newer content is ready whatever the outcome
  * QUEUE_REPEAT: it stays; `*kept` is how it stands now (for the ledger). QUEUE_DONE: it is gone. */
 enum queue_fate queue_settle(struct queue *q, const struct receipt *r, int64_t now_ms, const struct job **kept);
-void queue_drop(struct queue *q, const char *remote); /* harmless when it is not there; not for one being sent (marks nothing) */
-void queue_wake(struct queue *q, int64_t now_ms);     /* everything waiting for a retry is due now (reload, resume, tenant back) */
+void queue_drop(struct queue *q,
+                const char *remote); /* harmless when it is not there; not for one being sent (marks nothing) */
+void queue_wake(struct queue *q,
+                int64_t now_ms); /* everything waiting for a retry is due now (reload, resume, tenant back) */
 
 /* How full a package may be: grows to package_assets when replies take longer than building, shrinks to 50 when they are quick. */
 void queue_learn(struct queue *q, const struct result *result);

@@ -28,17 +28,19 @@ struct transport_body {
     void *arg;
 };
 struct transport_answer {
-    int status;          /* 0: none */
-    char message[160];   /* the server's words, one line of plain text */
+    int status;                 /* 0: none */
+    char message[160];          /* the server's words, one line of plain text */
     int64_t build_ms, reply_ms; /* of the last request: until the last byte was sent, and from then to the reply */
 };
 
 /* The classes of answers of protocol.md 11 become error kinds: 401 twice ERR_AUTH; 403, 3xx ERR_REFUSED (CAUSE_AUTH_RIGHTS, _NOT_IMPORTER);
  * 404, 407, 408, 425, 429, 502, 503, 504, 511 and no reply ERR_TENANT; 400 with expected and received ERR_CHANGED; 413 ERR_REFUSED
  * (CAUSE_ASSET_TOO_LARGE); 500 ERR_RETRY (CAUSE_TENANT_ERROR); another 2xx ERR_TENANT (CAUSE_TENANT_NOT_IMPORTER); other 4xx ERR_REFUSED. */
-bool transport_import(struct transport *t, const struct transport_body *body, struct transport_answer *answer, struct err *e) MUST_CHECK;
+bool transport_import(struct transport *t, const struct transport_body *body, struct transport_answer *answer,
+                      struct err *e) MUST_CHECK;
 /* DSTRPCK::DELETE. Refuses the tenant's root, what is above it and what is not below it. Deleting what is not there is done. */
-bool transport_delete(struct transport *t, const char *remote, struct transport_answer *answer, struct err *e) MUST_CHECK;
+bool transport_delete(struct transport *t, const char *remote, struct transport_answer *answer,
+                      struct err *e) MUST_CHECK;
 /* DSTRPCK::TEST to the importer; with tenant.replication_test also POST test_path with Action: Test. */
 bool transport_test(struct transport *t, struct transport_answer *answer, struct err *e) MUST_CHECK;
 

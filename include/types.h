@@ -21,7 +21,8 @@ struct seen {
     int64_t mtime_ns, ctime_ns;
 };
 bool seen_equal(const struct seen *a, const struct seen *b); /* all five */
-bool seen_is_same_content(const struct seen *a, const struct seen *b); /* ino, bytes, mtime, ctime; devices change across mounts */
+bool seen_is_same_content(const struct seen *a,
+                          const struct seen *b); /* ino, bytes, mtime, ctime; devices change across mounts */
 struct stat;
 void seen_from_stat(struct seen *s, const struct stat *st);
 
@@ -32,12 +33,12 @@ enum event_kind {
     EVENT_WRITTEN,  /* closed after having been open for writing */
     EVENT_MOVED_IN, /* renamed to this name from outside the watched folders, or the other half of a pair from `from` */
     EVENT_REMOVED,  /* unlinked */
-    EVENT_MOVED_OUT,/* renamed to somewhere unwatched */
-    EVENT_LOOKED,   /* the answer to watch_look: `exists`, `seen` */
-    EVENT_LISTING,  /* a piece of a directory's listing, see struct listing */
-    EVENT_SCANNED,  /* every directory at and below `path` was listed; `scan` says which request */
-    EVENT_OVERFLOW, /* events were lost: the whole folder must be scanned */
-    EVENT_LOST,     /* `path`, a folder's root or a directory in it, cannot be watched or read: `err` says why */
+    EVENT_MOVED_OUT, /* renamed to somewhere unwatched */
+    EVENT_LOOKED,    /* the answer to watch_look: `exists`, `seen` */
+    EVENT_LISTING,   /* a piece of a directory's listing, see struct listing */
+    EVENT_SCANNED,   /* every directory at and below `path` was listed; `scan` says which request */
+    EVENT_OVERFLOW,  /* events were lost: the whole folder must be scanned */
+    EVENT_LOST,      /* `path`, a folder's root or a directory in it, cannot be watched or read: `err` says why */
     EVENT_KINDS
 };
 
@@ -49,9 +50,9 @@ struct listing_entry {
     struct seen seen;
 };
 struct listing {
-    char *after; /* "" for the first piece */
+    char *after;            /* "" for the first piece */
     bool is_first, is_last; /* is_last: the directory was read to its end without an error */
-    bool is_new_dir; /* the directory was made while we watch: nothing below it goes before it is still */
+    bool is_new_dir;        /* the directory was made while we watch: nothing below it goes before it is still */
     struct seen dir;
     struct listing_entry *entry;
     size_t count;
@@ -59,14 +60,14 @@ struct listing {
 
 struct event {
     enum event_kind kind;
-    int folder;         /* index into the profile's folders, as given to watch_start */
+    int folder; /* index into the profile's folders, as given to watch_start */
     bool is_dir;
-    bool exists;        /* EVENT_LOOKED */
-    bool is_regular;    /* EVENT_LOOKED */
-    char *path;         /* absolute local path, bytes */
-    char *from;         /* EVENT_MOVED_IN: the old absolute path, or NULL */
-    struct seen seen;   /* EVENT_LOOKED */
-    int64_t at_ms;      /* wall clock when it was read */
+    bool exists;      /* EVENT_LOOKED */
+    bool is_regular;  /* EVENT_LOOKED */
+    char *path;       /* absolute local path, bytes */
+    char *from;       /* EVENT_MOVED_IN: the old absolute path, or NULL */
+    struct seen seen; /* EVENT_LOOKED */
+    int64_t at_ms;    /* wall clock when it was read */
     uint64_t scan;
     struct listing *listing;
     struct err err;
@@ -83,11 +84,11 @@ enum change_kind { CHANGE_PUT, CHANGE_GONE, CHANGE_MOVED, CHANGE_KINDS };
 struct change {
     enum change_kind kind;
     int folder;
-    char *path;           /* absolute local path */
-    char *from;           /* CHANGE_MOVED: where it was */
+    char *path; /* absolute local path */
+    char *from; /* CHANGE_MOVED: where it was */
     bool has_seen;
-    struct seen seen;     /* what was last looked at; the uploader looks again at its own descriptor */
-    int64_t seen_ms;      /* first event of this change */
+    struct seen seen; /* what was last looked at; the uploader looks again at its own descriptor */
+    int64_t seen_ms;  /* first event of this change */
     int64_t settled_ms;
 };
 void change_release(struct change *c);
@@ -100,16 +101,16 @@ enum job_state { JOB_SETTLING, JOB_READY, JOB_SENDING, JOB_WAITING, JOB_SCHEDULE
 enum priority { PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_HIGH, PRIORITIES };
 
 struct job {
-    int64_t id;           /* for ever; 0: not in the ledger yet */
+    int64_t id; /* for ever; 0: not in the ledger yet */
     enum job_action action;
     enum job_state state;
     enum priority priority;
-    int folder;           /* index into the profile's folders; -1: none (an ancestor of a folder's `to`) */
-    char *path;           /* absolute local path; of a remote folder without a directory here: "" */
-    char *remote;         /* /content/dam/mac/acme/campaigns/a.jpg: the key of everything */
-    char *title;          /* the local name, or the folder's title */
-    char *asked_by;       /* "(watched)", or the user who gave the command */
-    bool is_asked;        /* a command: sent even when unchanged */
+    int folder;     /* index into the profile's folders; -1: none (an ancestor of a folder's `to`) */
+    char *path;     /* absolute local path; of a remote folder without a directory here: "" */
+    char *remote;   /* /content/dam/mac/acme/campaigns/a.jpg: the key of everything */
+    char *title;    /* the local name, or the folder's title */
+    char *asked_by; /* "(watched)", or the user who gave the command */
+    bool is_asked;  /* a command: sent even when unchanged */
     bool is_urgent;
     bool is_public;       /* ACTION_FOLDER: the property to write */
     bool is_again;        /* changed while it is being sent: goes again after its receipt */
@@ -118,7 +119,7 @@ struct job {
     char last_sha256[65]; /* digest of it, or "" */
     int64_t seen_ms, settled_ms, ready_ms, due_ms;
     int tries;
-    struct err why;       /* the last refusal; kind ERR_NONE: none */
+    struct err why; /* the last refusal; kind ERR_NONE: none */
 };
 struct job *job_new(enum job_action action, const char *path, const char *remote);
 struct job *job_copy(const struct job *job);
@@ -156,23 +157,23 @@ enum outcome {
 };
 
 struct receipt {
-    int64_t id;          /* from the ledger */
-    struct job *job;     /* owned; NULL when read from the ledger (then the copies below are filled) */
+    int64_t id;      /* from the ledger */
+    struct job *job; /* owned; NULL when read from the ledger (then the copies below are filled) */
     int64_t job_id;
     char *path, *remote, *asked_by;
     enum job_action action;
     enum outcome outcome;
-    struct seen seen;    /* of the descriptor that was sent */
+    struct seen seen; /* of the descriptor that was sent */
     int64_t bytes;
-    char sha256[65];     /* "" when nothing was read */
-    int uploader;        /* 1.. */
+    char sha256[65]; /* "" when nothing was read */
+    int uploader;    /* 1.. */
     int tries;
     int64_t seen_ms, settled_ms, ready_ms, sent_ms, confirmed_ms;
-    int64_t package;     /* number of the request that carried it, same for all in one package */
-    bool is_public;      /* ACTION_FOLDER: as requested */
-    const char *proof;   /* "accepted" or "read-back"; "" when not published */
-    int status;          /* the server's, 0: no answer */
-    char message[160];   /* the server's words */
+    int64_t package;   /* number of the request that carried it, same for all in one package */
+    bool is_public;    /* ACTION_FOLDER: as requested */
+    const char *proof; /* "accepted" or "read-back"; "" when not published */
+    int status;        /* the server's, 0: no answer */
+    char message[160]; /* the server's words */
     struct err err;
 };
 void receipt_release(struct receipt *r);
@@ -200,14 +201,14 @@ enum cause {
     CAUSE_AUTH_CLOCK,
     CAUSE_AUTH_JWT_ENDED,
     CAUSE_AUTH_RIGHTS,
-    CAUSE_AUTH_REFUSED,      /* IMS or the tenant refuses the credential, for another reason */
+    CAUSE_AUTH_REFUSED, /* IMS or the tenant refuses the credential, for another reason */
     CAUSE_AUTH_UNREACHABLE,
     CAUSE_TENANT_PATH,
     CAUSE_TENANT_UNREACHABLE,
     CAUSE_TENANT_TLS,
     CAUSE_TENANT_BUSY,
     CAUSE_TENANT_NOT_IMPORTER, /* a 2xx that is not the importer's: a captive portal */
-    CAUSE_TENANT_ERROR,      /* 500 and the like */
+    CAUSE_TENANT_ERROR,        /* 500 and the like */
     CAUSE_ASSET_REFUSED,
     CAUSE_ASSET_TOO_LARGE,
     CAUSE_ASSET_NAME,

@@ -34,7 +34,7 @@ struct board {
     char asset[300];           /* remote of the first or only asset */
     size_t assets;
     int64_t bytes_done, bytes_total, since_ms;
-    int64_t rate;              /* bytes per second of this batch so far */
+    int64_t rate; /* bytes per second of this batch so far */
 };
 
 struct uploaders;

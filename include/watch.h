@@ -20,13 +20,13 @@ struct watch;
 
 struct watch_folder {
     const char *path;
-    bool is_polled;          /* no events: scanned every poll_every_ms */
+    bool is_polled; /* no events: scanned every poll_every_ms */
     int64_t poll_every_ms;
 };
 struct watch_opts {
     const struct watch_folder *folder;
     size_t folders;
-    struct mailbox *out;     /* struct event */
+    struct mailbox *out; /* struct event */
     /* Called in the watch threads: must be pure. Absolute path. */
     bool (*is_ignored)(void *arg, int folder, const char *path, bool is_dir);
     void *arg;

@@ -28,7 +28,8 @@ static void load_job(void *arg, struct job *job)
 static bool open_ledger(struct agent *a, struct err *e)
 {
     const struct profile_tenant *t = &a->profile->tenant;
-    struct ledger_binding binding = {.tenant_url = t->url, .root = t->root, .transport = transport_kind_name(t->transport)};
+    struct ledger_binding binding = {
+        .tenant_url = t->url, .root = t->root, .transport = transport_kind_name(t->transport)};
     struct queue_opts opts = {
         .uploaders = a->profile->uploaders,
         .retry_first_ms = a->profile->retry.first_ms,
@@ -88,9 +89,11 @@ static bool open_watch(struct agent *a, struct err *e)
             .is_polled = p->folder[i].watch == WATCH_POLL,
             .poll_every_ms = p->folder[i].poll_every_ms,
         };
-        a->live[i] = (struct folder_live){.scan = 1, .is_first = !ledger_folder_is_begun(a->ledger, p->folder[i].path, &is_finished) || !is_finished};
+        a->live[i] = (struct folder_live){
+            .scan = 1, .is_first = !ledger_folder_is_begun(a->ledger, p->folder[i].path, &is_finished) || !is_finished};
     }
-    struct watch_opts opts = {.folder = folder, .folders = p->folders, .out = a->events, .is_ignored = is_ignored, .arg = a->profile};
+    struct watch_opts opts = {
+        .folder = folder, .folders = p->folders, .out = a->events, .is_ignored = is_ignored, .arg = a->profile};
     a->watch = watch_start(&opts, e);
     return a->watch != NULL;
 }
@@ -127,7 +130,8 @@ static void free_result(void *result)
 
 static void house_close(struct agent *a)
 {
-    struct loop_timer *timers[] = {&a->settle_timer, &a->send_timer, &a->commit_timer, &a->health_timer, &a->scan_timer};
+    struct loop_timer *timers[] = {&a->settle_timer, &a->send_timer, &a->commit_timer, &a->health_timer,
+                                   &a->scan_timer};
 
     for (size_t i = 0; i < ARRAY_LEN(timers); i++)
         loop_timer_stop(a->loop, timers[i]);
@@ -271,7 +275,8 @@ void agent_reload(struct agent *a, json_t *reply)
     a->profile_ms = agent_now(a);
     agent_rebuild(a);
     if (reply)
-        json_object_set_new(reply, "message", json_string("the new profile is in use once what is being sent now has ended"));
+        json_object_set_new(reply, "message",
+                            json_string("the new profile is in use once what is being sent now has ended"));
 }
 
 /* --- run --------------------------------------------------------------------------------------------------------------- */
@@ -380,7 +385,8 @@ int agent_run(const char *profile_name_or_file, const struct agent_ports *ports)
     random_seed(&a.random, 0);
     a.started_ms = a.profile_ms = agent_now(&a);
     if (agent_open(&a, &e)) {
-        log_info("started", "version=%s profile=%s tenant=%s", BRANDSYNC_VERSION, QUOTED(a.profile_file), QUOTED(a.profile->tenant.url));
+        log_info("started", "version=%s profile=%s tenant=%s", BRANDSYNC_VERSION, QUOTED(a.profile_file),
+                 QUOTED(a.profile->tenant.url));
         service_ready(a.status);
         loop_run(a.loop);
         log_info("stopped", "code=%d", a.exit_code);

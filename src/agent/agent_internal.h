@@ -30,19 +30,19 @@ enum tenant_state { TENANT_OK, TENANT_WAITING, TENANT_ATTENTION };
 
 struct tenant {
     enum tenant_state state;
-    bool is_probing;    /* one batch is out to see whether it is back */
-    int64_t until_ms;   /* wall clock of the next probe */
-    int64_t step_ms;    /* last wait, doubled each time */
+    bool is_probing;  /* one batch is out to see whether it is back */
+    int64_t until_ms; /* wall clock of the next probe */
+    int64_t step_ms;  /* last wait, doubled each time */
     int64_t since_ms;
     struct err why;
 };
 /* Uploaders that may be given work now: all, one probe, or none. */
 int tenant_allows(const struct tenant *t, int idle, int64_t now_ms);
-void tenant_sent(struct tenant *t);                    /* a batch left: the probe is out */
-bool tenant_worked(struct tenant *t, int64_t now_ms);  /* true: it had been away */
+void tenant_sent(struct tenant *t);                   /* a batch left: the probe is out */
+bool tenant_worked(struct tenant *t, int64_t now_ms); /* true: it had been away */
 void tenant_failed(struct tenant *t, const struct err *why, struct random *random, int64_t now_ms);
-void tenant_wake(struct tenant *t, int64_t now_ms);    /* try at once */
-int64_t tenant_due_ms(const struct tenant *t);         /* INT64_MAX: nothing to wait for */
+void tenant_wake(struct tenant *t, int64_t now_ms); /* try at once */
+int64_t tenant_due_ms(const struct tenant *t);      /* INT64_MAX: nothing to wait for */
 const char *tenant_state_name(enum tenant_state s);
 
 /* --- how fast it goes: for "done by" ------------------------------------------------------------------ */
@@ -57,16 +57,16 @@ int64_t pace_done_by_ms(const struct pace *p, int64_t left, int64_t now_ms); /* 
 /* --- the agent ------------------------------------------------------------------------------------------ */
 
 struct folder_live {
-    uint64_t scan;     /* the scan under way, 0: none */
-    bool wants_scan;   /* another one after it */
-    bool is_first;     /* `existing` decides what its files mean */
+    uint64_t scan;   /* the scan under way, 0: none */
+    bool wants_scan; /* another one after it */
+    bool is_first;   /* `existing` decides what its files mean */
     bool is_halted;
     struct err why;
 };
 
 struct agent {
     struct agent_ports ports;
-    struct loop *loop;      /* NULL offline, as are the live parts below */
+    struct loop *loop; /* NULL offline, as are the live parts below */
     char *profile_file;
     struct profile *profile, *next_profile; /* next: valid, waits for the uploaders to end */
     struct random random;
@@ -85,11 +85,11 @@ struct agent {
     struct folder_live *live; /* one per profile folder */
     struct tenant tenant;
     struct pace pace;
-    struct err disk;          /* the ledger's last failure; kind ERR_NONE: none */
+    struct err disk; /* the ledger's last failure; kind ERR_NONE: none */
 
     struct loop_timer settle_timer, send_timer, commit_timer, health_timer, scan_timer, stop_timer;
     int64_t committed_mono_ms, rescan_ms, pruned_ms;
-    char status[300];         /* the unit's STATUS= as it was last said */
+    char status[300]; /* the unit's STATUS= as it was last said */
     bool is_stopping, is_reloading;
     int exit_code;
 };
@@ -121,9 +121,9 @@ void dispatch_result(void *agent, void *result);
 /* health.c */
 void health_tick(void *agent);
 void health_idle(void *agent);
-void health_commit(void *agent);                         /* what was written since the last one */
+void health_commit(void *agent);                                       /* what was written since the last one */
 bool health_commit_durable(struct agent *a, struct err *e) MUST_CHECK; /* a decision: on the disk before the answer */
-void health_failed(struct agent *a, const struct err *e); /* the ledger refused a write */
+void health_failed(struct agent *a, const struct err *e);              /* the ledger refused a write */
 int64_t agent_now(const struct agent *a);
 
 /* verbs.c and its helpers */

@@ -41,7 +41,8 @@ static int64_t enqueue(struct agent *a, struct job *job)
 static bool folder_is_as_wanted(struct agent *a, const char *remote, const char *title, bool is_public)
 {
     struct folder_row row;
-    return ledger_folder_get(a->ledger, remote, &row) && row.is_published && row.is_public == is_public && str_eq(row.title, title);
+    return ledger_folder_get(a->ledger, remote, &row) && row.is_published && row.is_public == is_public &&
+           str_eq(row.title, title);
 }
 
 static void know_folder(struct agent *a, const char *remote)
@@ -51,7 +52,8 @@ static void know_folder(struct agent *a, const char *remote)
 }
 
 /* `path` is the directory here, "" for a part of `to` above the watched folder. */
-static int64_t want_folder(struct agent *a, const struct profile_folder *f, const char *path, const char *remote, const char *asked_by)
+static int64_t want_folder(struct agent *a, const struct profile_folder *f, const char *path, const char *remote,
+                           const char *asked_by)
 {
     bool is_public = path[0] ? f->is_public : a->profile->tenant.is_public;
     AUTO(mem_freep) char *title = names_title(path[0] ? path_name(path) : path_name(remote));

@@ -51,7 +51,8 @@ static bool is_racy(const struct receipt *r)
 
 static bool record_asset(struct agent *a, const struct receipt *r, struct err *e)
 {
-    struct file_row row = {.state = FILE_PUBLISHED, .seen = r->seen, .bytes = r->bytes, .receipt = r->id, .is_racy = is_racy(r)};
+    struct file_row row = {
+        .state = FILE_PUBLISHED, .seen = r->seen, .bytes = r->bytes, .receipt = r->id, .is_racy = is_racy(r)};
     memcpy(row.sha256, r->sha256, sizeof(row.sha256));
     return ledger_file_put(a->ledger, r->job->path, r->job->remote, &row, e);
 }
@@ -110,13 +111,14 @@ static bool record(struct agent *a, struct receipt *r, struct err *e)
 static void log_receipt(const struct receipt *r)
 {
     if (is_done(r)) {
-        log_info(outcome_name(r->outcome), "job=%" PRId64 " remote=%s bytes=%" PRId64 " uploader=%d ms=%" PRId64 " receipt=%" PRId64,
-                 r->job->id, QUOTED(r->job->remote), r->bytes, r->uploader, r->confirmed_ms - r->sent_ms, r->id);
+        log_info(outcome_name(r->outcome),
+                 "job=%" PRId64 " remote=%s bytes=%" PRId64 " uploader=%d ms=%" PRId64 " receipt=%" PRId64, r->job->id,
+                 QUOTED(r->job->remote), r->bytes, r->uploader, r->confirmed_ms - r->sent_ms, r->id);
         return;
     }
     if (has_receipt(r))
-        log_warning(outcome_name(r->outcome), "job=%" PRId64 " path=%s cause=%s why=%s", r->job->id, QUOTED(r->job->path),
-                    cause_info(r->err.cause)->name, QUOTED(r->err.text));
+        log_warning(outcome_name(r->outcome), "job=%" PRId64 " path=%s cause=%s why=%s", r->job->id,
+                    QUOTED(r->job->path), cause_info(r->err.cause)->name, QUOTED(r->err.text));
 }
 
 /* The file changed while it was sent, or right after: what is there now is looked at like any other. */
@@ -145,8 +147,8 @@ static void judge_tenant(struct agent *a, const struct result *result)
         enum tenant_state before = a->tenant.state;
         tenant_failed(&a->tenant, trouble, &a->random, now_ms);
         if (a->tenant.state != before)
-            log_warning("tenant-away", "state=%s until=%s cause=%s why=%s", tenant_state_name(a->tenant.state), RFC3339(a->tenant.until_ms),
-                        cause_info(trouble->cause)->name, QUOTED(trouble->text));
+            log_warning("tenant-away", "state=%s until=%s cause=%s why=%s", tenant_state_name(a->tenant.state),
+                        RFC3339(a->tenant.until_ms), cause_info(trouble->cause)->name, QUOTED(trouble->text));
     } else if (has_worked) {
         if (tenant_worked(&a->tenant, now_ms))
             log_info("tenant-back", "url=%s", QUOTED(a->profile->tenant.url));

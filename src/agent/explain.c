@@ -48,8 +48,8 @@ static bool not_watched(struct question *q)
 {
     if (q->plan.verdict != PLAN_NOT_WATCHED)
         return false;
-    answer(q, "not-watched", "it lies in no watched folder; the profile watches %s%s", SHELL(q->a->profile->folder[0].path),
-           q->a->profile->folders > 1 ? " and others" : "");
+    answer(q, "not-watched", "it lies in no watched folder; the profile watches %s%s",
+           SHELL(q->a->profile->folder[0].path), q->a->profile->folders > 1 ? " and others" : "");
     return true;
 }
 
@@ -60,7 +60,8 @@ static bool is_ignored(struct question *q)
     answer(q, "ignored", "%s", q->plan.reason);
     set_text(q, "reason", q->plan.reason);
     if (q->plan.place.line > 0)
-        json_object_set_new(q->reply, "rule", json_pack("{s:s, s:i}", "file", q->a->profile->file, "line", q->plan.place.line));
+        json_object_set_new(q->reply, "rule",
+                            json_pack("{s:s, s:i}", "file", q->a->profile->file, "line", q->plan.place.line));
     return true;
 }
 
@@ -83,11 +84,14 @@ static bool is_settling(struct question *q)
     if (!q->a->changes || !change_info(q->a->changes, q->path, &info))
         return false;
     if (info.is_open)
-        answer(q, "being-written", "a program has it open for writing, or its closing was not seen; it is taken when it is closed, or once still for %s",
+        answer(q, "being-written",
+               "a program has it open for writing, or its closing was not seen; it is taken when it is closed, or once "
+               "still for %s",
                SPAN(q->plan.folder->settle_unseen_ms));
     else
-        answer(q, "settling", "last written %s ago; taken once still for %s (settle, %s:%d), in %s", SPAN(MAX(now_ms - info.last_event_ms, 0)),
-               SPAN(q->plan.folder->settle_ms), path_name(q->a->profile->file), q->plan.folder->settle_place.line, SPAN(MAX(info.due_ms - now_ms, 0)));
+        answer(q, "settling", "last written %s ago; taken once still for %s (settle, %s:%d), in %s",
+               SPAN(MAX(now_ms - info.last_event_ms, 0)), SPAN(q->plan.folder->settle_ms),
+               path_name(q->a->profile->file), q->plan.folder->settle_place.line, SPAN(MAX(info.due_ms - now_ms, 0)));
     json_object_set_new(q->reply, "until", show_time(info.due_ms));
     return true;
 }
@@ -96,7 +100,8 @@ static bool is_sending(struct question *q)
 {
     if (!q->job || q->job->state != JOB_SENDING)
         return false;
-    answer(q, "sending", "%s now%s", q->job->action == ACTION_UNPUBLISH ? "it is being removed from the portal" : "it is being sent",
+    answer(q, "sending", "%s now%s",
+           q->job->action == ACTION_UNPUBLISH ? "it is being removed from the portal" : "it is being sent",
            q->job->is_again ? "; it changed meanwhile and goes again after that" : "");
     return true;
 }
@@ -111,8 +116,8 @@ static bool is_waiting(struct question *q)
         answer(q, "waiting", "%s; the next try is %s", cause_info(t->why.cause)->what, RFC3339(t->until_ms));
         set_reason(q, &t->why, t->until_ms);
     } else if (q->job->state == JOB_WAITING) {
-        answer(q, "waiting", "it was refused %d time%s: %s; next try %s", q->job->tries, q->job->tries == 1 ? "" : "s", QUOTED(q->job->why.text),
-               RFC3339(q->job->due_ms));
+        answer(q, "waiting", "it was refused %d time%s: %s; next try %s", q->job->tries, q->job->tries == 1 ? "" : "s",
+               QUOTED(q->job->why.text), RFC3339(q->job->due_ms));
         set_reason(q, &q->job->why, q->job->due_ms);
     } else {
         answer(q, "ready", "it goes with the next free uploader%s", q->a->loop ? "" : ", once the agent runs");
@@ -139,7 +144,8 @@ static bool is_unpublished(struct question *q)
 {
     if (!q->has_row || q->row.state != FILE_UNPUBLISHED)
         return false;
-    answer(q, "unpublished", "by command; it stays away whatever happens to the file; back with brandsync publish %s", SHELL(q->path));
+    answer(q, "unpublished", "by command; it stays away whatever happens to the file; back with brandsync publish %s",
+           SHELL(q->path));
     set_text(q, "command", "brandsync publish PATH");
     return true;
 }
@@ -168,12 +174,13 @@ static bool is_published(struct question *q)
     if (!q->has_row || q->row.state != FILE_PUBLISHED)
         return false;
     ledger_receipts_each(q->a->ledger, &query, take_last, &last);
-    const char *disk = !q->exists                                        ? "the file is gone here, the asset stays on the portal (on_delete: keep)"
-                       : seen_is_same_content(&q->seen, &q->row.seen) ? "identical to the file on disk"
-                                                                       : "the file on disk differs; it is looked at again at the next scan";
-    answer(q, "published", "%s, %s after it was ready, %s, %s (sha256 %.8s...); receipt %" PRId64, RFC3339(last.confirmed_ms),
-           SPAN(MAX(last.confirmed_ms - last.ready_ms, 0)), q->plan.folder->is_public ? "public as requested" : "not public", disk, q->row.sha256,
-           q->row.receipt);
+    const char *disk = !q->exists ? "the file is gone here, the asset stays on the portal (on_delete: keep)"
+                       : seen_is_same_content(&q->seen, &q->row.seen)
+                           ? "identical to the file on disk"
+                           : "the file on disk differs; it is looked at again at the next scan";
+    answer(q, "published", "%s, %s after it was ready, %s, %s (sha256 %.8s...); receipt %" PRId64,
+           RFC3339(last.confirmed_ms), SPAN(MAX(last.confirmed_ms - last.ready_ms, 0)),
+           q->plan.folder->is_public ? "public as requested" : "not public", disk, q->row.sha256, q->row.receipt);
     json_object_set_new(q->reply, "receipt", json_integer(q->row.receipt));
     return true;
 }
@@ -189,14 +196,17 @@ static bool is_missing(struct question *q)
 static bool is_known(struct question *q)
 {
     if (q->has_row)
-        answer(q, "ignored", "it was there before the folder was watched (existing: skip); send it with brandsync publish %s", SHELL(q->path));
+        answer(q, "ignored",
+               "it was there before the folder was watched (existing: skip); send it with brandsync publish %s",
+               SHELL(q->path));
     else
         answer(q, "waiting", "it has not been looked at yet; the scan of its folder comes to it");
     return true;
 }
 
 static bool (*const answers[])(struct question *q) = {
-    not_watched, is_ignored, is_sending, is_settling, is_unpublished, is_waiting, is_held, is_published, is_halted, is_missing, is_known,
+    not_watched, is_ignored,   is_sending, is_settling, is_unpublished, is_waiting,
+    is_held,     is_published, is_halted,  is_missing,  is_known,
 };
 
 static void read_facts(struct question *q, json_t *request)

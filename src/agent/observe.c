@@ -10,7 +10,8 @@ static struct change_rules rules_of(const struct profile_folder *f)
 }
 
 /* What a file found by a listing, or looked at, means beside what the ledger knows of it. */
-static void compare(struct agent *a, int folder, const char *path, const struct seen *seen, const struct file_row *row, bool is_first)
+static void compare(struct agent *a, int folder, const char *path, const struct seen *seen, const struct file_row *row,
+                    bool is_first)
 {
     const struct profile_folder *f = &a->profile->folder[folder];
     struct change_rules rules = rules_of(f);
@@ -107,7 +108,8 @@ static void observe_lost(struct agent *a, const struct event *ev)
 
     if (is_root && live->is_halted)
         return;
-    log_warning(is_root ? "folder-halted" : "directory-unreadable", "path=%s why=%s", QUOTED(ev->path), QUOTED(ev->err.text));
+    log_warning(is_root ? "folder-halted" : "directory-unreadable", "path=%s why=%s", QUOTED(ev->path),
+                QUOTED(ev->err.text));
     if (!is_root)
         return;
     live->is_halted = true;
@@ -166,8 +168,8 @@ static void observe_looked(struct agent *a, const struct event *ev)
 }
 
 static void (*const observers[EVENT_KINDS])(struct agent *a, const struct event *ev) = {
-    [EVENT_MADE] = observe_file,       [EVENT_WRITTEN] = observe_file,   [EVENT_MOVED_IN] = observe_file,
-    [EVENT_REMOVED] = observe_file,    [EVENT_MOVED_OUT] = observe_file, [EVENT_LOOKED] = observe_looked,
+    [EVENT_MADE] = observe_file,       [EVENT_WRITTEN] = observe_file,    [EVENT_MOVED_IN] = observe_file,
+    [EVENT_REMOVED] = observe_file,    [EVENT_MOVED_OUT] = observe_file,  [EVENT_LOOKED] = observe_looked,
     [EVENT_LISTING] = observe_listing, [EVENT_SCANNED] = observe_scanned, [EVENT_OVERFLOW] = observe_overflow,
     [EVENT_LOST] = observe_lost,
 };

@@ -10,7 +10,8 @@ json_t *show_time(int64_t ms)
 static void set_text(json_t *o, const char *key, const char *text)
 {
     /* The server's and the system's words are shown escaped, so that they are always valid UTF-8. */
-    json_object_set_new(o, key, text && text_is_utf8(text, strlen(text)) ? json_string(text) : json_string(text ? QUOTED(text) : ""));
+    json_object_set_new(
+        o, key, text && text_is_utf8(text, strlen(text)) ? json_string(text) : json_string(text ? QUOTED(text) : ""));
 }
 
 json_t *show_receipt(const struct receipt *r)
@@ -20,7 +21,8 @@ json_t *show_receipt(const struct receipt *r)
         const char *key;
         int64_t ms;
     } times[] = {
-        {"seen_at", r->seen_ms}, {"settled_at", r->settled_ms}, {"ready_at", r->ready_ms}, {"sent_at", r->sent_ms}, {"confirmed_at", r->confirmed_ms},
+        {"seen_at", r->seen_ms}, {"settled_at", r->settled_ms},     {"ready_at", r->ready_ms},
+        {"sent_at", r->sent_ms}, {"confirmed_at", r->confirmed_ms},
     };
 
     json_object_set_new(o, "id", json_integer(r->id));

@@ -67,16 +67,20 @@ static void add_card(json_t *cards, const char *what, const struct err *why, con
     const struct cause_info *cause = cause_info(why->cause);
     AUTO(mem_freep) char *reason = cause->name[0] ? str_printf("%s (%s)", why->text, cause->name) : str_copy(why->text);
 
-    json_array_append_new(cards, json_pack("{s:s, s:s, s:s, s:s}", "what", what, "why", QUOTED(reason), "fix",
-                                           cause->fix[0] ? cause->fix : "nothing to do; goes on by itself", "safe", safe));
+    json_array_append_new(cards,
+                          json_pack("{s:s, s:s, s:s, s:s}", "what", what, "why", QUOTED(reason), "fix",
+                                    cause->fix[0] ? cause->fix : "nothing to do; goes on by itself", "safe", safe));
 }
 
 static void tenant_card(struct agent *a, const struct figures *f, json_t *cards)
 {
     if (a->tenant.state == TENANT_OK)
         return;
-    AUTO(mem_freep) char *what = str_printf("publishing stopped %s: %s", CLOCK(a->tenant.since_ms), cause_info(a->tenant.why.cause)->what);
-    AUTO(mem_freep) char *safe = str_printf("%s wait in order, none lost; tried again %s", ASSETS(f->left), CLOCK(a->tenant.until_ms));
+    AUTO(mem_freep)
+    char *what = str_printf("publishing stopped %s: %s", CLOCK(a->tenant.since_ms),
+                            cause_info(a->tenant.why.cause)->what);
+    AUTO(mem_freep)
+    char *safe = str_printf("%s wait in order, none lost; tried again %s", ASSETS(f->left), CLOCK(a->tenant.until_ms));
     add_card(cards, what, &a->tenant.why, safe);
 }
 
@@ -86,7 +90,8 @@ static void folder_cards(struct agent *a, json_t *cards)
         if (!a->live[i].is_halted)
             continue;
         AUTO(mem_freep) char *what = str_printf("folder %s halted", a->profile->folder[i].to);
-        add_card(cards, what, &a->live[i].why, "everything published stays on the portal; missing is never taken as deleted");
+        add_card(cards, what, &a->live[i].why,
+                 "everything published stays on the portal; missing is never taken as deleted");
     }
 }
 
@@ -94,9 +99,11 @@ static bool item_card(void *cards, const struct job *job)
 {
     if (job->why.kind == ERR_NONE)
         return true;
-    AUTO(mem_freep) char *what = str_printf("%s: %s", job_state_name(job->state), QUOTED(job->path[0] ? job->path : job->remote));
-    AUTO(mem_freep) char *safe = job->state == JOB_HELD ? str_copy("everything else goes on")
-                                                        : str_printf("tried again %s; everything else goes on", CLOCK(job->due_ms));
+    AUTO(mem_freep)
+    char *what = str_printf("%s: %s", job_state_name(job->state), QUOTED(job->path[0] ? job->path : job->remote));
+    AUTO(mem_freep)
+    char *safe = job->state == JOB_HELD ? str_copy("everything else goes on")
+                                        : str_printf("tried again %s; everything else goes on", CLOCK(job->due_ms));
     add_card(cards, what, &job->why, safe);
     return json_array_size(cards) < 5;
 }
@@ -107,7 +114,8 @@ static void fill_trouble(struct agent *a, const struct figures *f, json_t *reply
 
     tenant_card(a, f, cards);
     if (a->disk.kind != ERR_NONE)
-        add_card(cards, "the ledger cannot be written; publishing paused", &a->disk, "nothing is lost; what is on the disk is looked at again");
+        add_card(cards, "the ledger cannot be written; publishing paused", &a->disk,
+                 "nothing is lost; what is on the disk is looked at again");
     folder_cards(a, cards);
     if (f->queue.waiting + f->queue.held + f->queue.failed > 0)
         queue_each(a->queue, item_card, cards);
@@ -129,7 +137,8 @@ static const char *say_attention(struct agent *a, const struct figures *f, char 
     else if (f->halted > 0)
         snprintf(s, size, "%s: %d folder%s halted; nothing is unpublished", name, f->halted, f->halted == 1 ? "" : "s");
     else if (f->queue.held + f->queue.failed > 0)
-        snprintf(s, size, "%s: %s held or failed; everything else goes on", name, ASSETS((int64_t)(f->queue.held + f->queue.failed)));
+        snprintf(s, size, "%s: %s held or failed; everything else goes on", name,
+                 ASSETS((int64_t)(f->queue.held + f->queue.failed)));
     else
         return NULL;
     return "attention";
@@ -140,7 +149,8 @@ static const char *say_waiting(struct agent *a, const struct figures *f, char *s
     const char *name = a->profile->name;
 
     if (a->tenant.state == TENANT_WAITING)
-        snprintf(s, size, "%s: %s; %s wait, next try %s", name, cause_info(a->tenant.why.cause)->what, ASSETS(f->left), CLOCK(a->tenant.until_ms));
+        snprintf(s, size, "%s: %s; %s wait, next try %s", name, cause_info(a->tenant.why.cause)->what, ASSETS(f->left),
+                 CLOCK(a->tenant.until_ms));
     else if (f->queue.waiting > 0 && f->queue.ready + f->queue.sending + f->settling == 0)
         snprintf(s, size, "%s: %s wait to be tried again", name, ASSETS((int64_t)f->queue.waiting));
     else
@@ -170,9 +180,11 @@ static const char *say_ok(struct agent *a, const struct figures *f, char *s, siz
     int64_t last_ms = ledger_last_publish_ms(a->ledger);
 
     if (f->files.published == 0)
-        snprintf(s, size, "%s: no assets yet. Drop a file into %s to publish it.", name, SHELL(a->profile->folder[0].path));
+        snprintf(s, size, "%s: no assets yet. Drop a file into %s to publish it.", name,
+                 SHELL(a->profile->folder[0].path));
     else if (last_ms > 0)
-        snprintf(s, size, "%s: everything is on the portal (%s); last publish %s ago", name, ASSETS(f->files.published), SPAN(f->now_ms - last_ms));
+        snprintf(s, size, "%s: everything is on the portal (%s); last publish %s ago", name, ASSETS(f->files.published),
+                 SPAN(f->now_ms - last_ms));
     else
         snprintf(s, size, "%s: everything is on the portal (%s)", name, ASSETS(f->files.published));
     return "ok";
@@ -180,7 +192,8 @@ static const char *say_ok(struct agent *a, const struct figures *f, char *s, siz
 
 static const char *verdict_of(struct agent *a, const struct figures *f, char *s, size_t size)
 {
-    static const char *(*const says[])(struct agent *, const struct figures *, char *, size_t) = {say_attention, say_waiting, say_working, say_ok};
+    static const char *(*const says[])(struct agent *, const struct figures *, char *,
+                                       size_t) = {say_attention, say_waiting, say_working, say_ok};
     const char *verdict = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(says) && !verdict; i++)
@@ -199,24 +212,26 @@ const char *status_verdict(struct agent *a, char *sentence, size_t size)
 static json_t *agent_part(const struct agent *a)
 {
     bool running = a->loop != NULL;
-    return json_pack("{s:b, s:o, s:s, s:o}", "running", running, "pid", running ? json_integer(getpid()) : json_null(), "version",
-                     BRANDSYNC_VERSION, "since", show_time(a->started_ms));
+    return json_pack("{s:b, s:o, s:s, s:o}", "running", running, "pid", running ? json_integer(getpid()) : json_null(),
+                     "version", BRANDSYNC_VERSION, "since", show_time(a->started_ms));
 }
 
 static json_t *tenant_part(const struct agent *a)
 {
     const struct tenant *t = &a->tenant;
     const char *cause = cause_info(t->why.cause)->name;
-    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "url", a->profile->tenant.url, "transport", transport_kind_name(a->profile->tenant.transport),
-                     "state", tenant_state_name(t->state), "cause", cause[0] ? json_string(cause) : json_null(), "until",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "url", a->profile->tenant.url, "transport",
+                     transport_kind_name(a->profile->tenant.transport), "state", tenant_state_name(t->state), "cause",
+                     cause[0] ? json_string(cause) : json_null(), "until",
                      show_time(t->state == TENANT_OK ? 0 : t->until_ms));
 }
 
 static json_t *queue_part(const struct figures *f)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)f->queue.ready, "sending", (json_int_t)f->queue.sending, "waiting",
-                     (json_int_t)(f->queue.waiting + f->settling), "scheduled", (json_int_t)f->queue.scheduled, "held", (json_int_t)f->queue.held,
-                     "failed", (json_int_t)f->queue.failed);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)f->queue.ready, "sending",
+                     (json_int_t)f->queue.sending, "waiting", (json_int_t)(f->queue.waiting + f->settling), "scheduled",
+                     (json_int_t)f->queue.scheduled, "held", (json_int_t)f->queue.held, "failed",
+                     (json_int_t)f->queue.failed);
 }
 
 static json_t *uploader_part(struct agent *a, const struct figures *f, int id)
@@ -232,8 +247,9 @@ static json_t *uploader_part(struct agent *a, const struct figures *f, int id)
     } else if (is_idle) {
         reason = "nothing ready";
     }
-    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "id", id, "state", uploader_state_name(b.state), "reason", QUOTED(reason),
-                          "assets", (json_int_t)b.assets, "bytes_done", (json_int_t)b.bytes_done, "bytes_total", (json_int_t)b.bytes_total, "rate",
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "id", id, "state", uploader_state_name(b.state),
+                          "reason", QUOTED(reason), "assets", (json_int_t)b.assets, "bytes_done",
+                          (json_int_t)b.bytes_done, "bytes_total", (json_int_t)b.bytes_total, "rate",
                           (json_int_t)b.rate, "since", show_time(b.since_ms));
     if (b.asset[0])
         control_set_path(o, "asset", b.asset);
@@ -296,7 +312,9 @@ void status_fill(struct agent *a, json_t *reply)
         json_array_append_new(uploaders, uploader_part(a, &f, i));
     for (size_t i = 0; i < a->profile->folders; i++)
         json_array_append_new(folders, folder_part(a, i));
-    int64_t certificate_ms = id->mode == IDENTITY_JWT && id->certificate_file ? certificate_expires_ms(id->certificate_file) : 0;
+    int64_t certificate_ms = id->mode == IDENTITY_JWT && id->certificate_file
+                                 ? certificate_expires_ms(id->certificate_file)
+                                 : 0;
 
     json_object_set_new(reply, "verdict", json_string(verdict));
     json_object_set_new(reply, "sentence", json_string(sentence));

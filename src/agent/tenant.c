@@ -12,7 +12,8 @@ static const struct {
 
 const char *tenant_state_name(enum tenant_state s)
 {
-    static const char *const names[] = {[TENANT_OK] = "ok", [TENANT_WAITING] = "waiting", [TENANT_ATTENTION] = "attention"};
+    static const char *const names[] = {
+        [TENANT_OK] = "ok", [TENANT_WAITING] = "waiting", [TENANT_ATTENTION] = "attention"};
     return names[s];
 }
 

@@ -87,7 +87,7 @@ static void run_pending(void *agent, const struct control_peer *peer UNUSED, jso
     size_t i;
     json_t *id;
 
-    json_array_foreach(json_object_get(request, "jobs"), i, id) {
+    json_array_foreach (json_object_get(request, "jobs"), i, id) {
         char key[24];
         snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT, json_integer_value(id));
         json_object_set_new(p.wanted, key, json_true());
@@ -122,7 +122,8 @@ static void answer_queued(struct agent *a, json_t *jobs, json_t *skipped, json_t
 
 static void publish_one(struct agent *a, const struct control_peer *peer, json_t *item, json_t *jobs, json_t *skipped)
 {
-    static const char *const states[] = {[PLAN_IGNORED] = "ignored", [PLAN_HELD] = "held", [PLAN_NOT_WATCHED] = "not-watched"};
+    static const char *const states[] = {
+        [PLAN_IGNORED] = "ignored", [PLAN_HELD] = "held", [PLAN_NOT_WATCHED] = "not-watched"};
     struct decision d;
     AUTO(mem_freep) char *path = control_get_path(item, "path");
 
@@ -132,7 +133,8 @@ static void publish_one(struct agent *a, const struct control_peer *peer, json_t
     if (d.kind == DECIDED_QUEUED)
         json_array_append_new(jobs, json_integer(d.job));
     else
-        skip(skipped, path, states[d.why.verdict], d.why.verdict == PLAN_NOT_WATCHED ? "it lies in no watched folder" : d.why.reason);
+        skip(skipped, path, states[d.why.verdict],
+             d.why.verdict == PLAN_NOT_WATCHED ? "it lies in no watched folder" : d.why.reason);
     decision_release(&d);
 }
 
@@ -142,7 +144,7 @@ static void run_publish(void *agent, const struct control_peer *peer, json_t *re
     json_t *jobs = json_array(), *skipped = json_array(), *item;
     size_t i;
 
-    json_array_foreach(json_object_get(request, "paths"), i, item)
+    json_array_foreach (json_object_get(request, "paths"), i, item)
         publish_one(a, peer, item, jobs, skipped);
     log_info("asked", "verb=publish by=%s jobs=%zu", QUOTED(peer->user), json_array_size(jobs));
     answer_queued(a, jobs, skipped, reply);
@@ -161,7 +163,7 @@ static void collect_published(struct agent *a, json_t *request, struct strlist *
     json_t *item;
     size_t i;
 
-    json_array_foreach(json_object_get(request, "paths"), i, item) {
+    json_array_foreach (json_object_get(request, "paths"), i, item) {
         AUTO(mem_freep) char *path = control_get_path(item, "path");
         size_t before = out->count;
         if (path)
@@ -219,10 +221,17 @@ static void run_wake(void *agent, const struct control_peer *peer UNUSED, json_t
 }
 
 const struct control_verb agent_verbs[] = {
-    {"status", false, run_status},     {"explain", false, run_explain},    {"receipts", false, run_receipts},
-    {"queue", false, run_queue},       {"pending", false, run_pending},    {"publish", true, run_publish},
-    {"unpublish", true, run_unpublish}, {"scan", true, run_scan},          {"reload", true, run_reload},
-    {"wake", true, run_wake},          {NULL, false, NULL},
+    {"status", false, run_status},
+    {"explain", false, run_explain},
+    {"receipts", false, run_receipts},
+    {"queue", false, run_queue},
+    {"pending", false, run_pending},
+    {"publish", true, run_publish},
+    {"unpublish", true, run_unpublish},
+    {"scan", true, run_scan},
+    {"reload", true, run_reload},
+    {"wake", true, run_wake},
+    {NULL, false, NULL},
 };
 
 /* --- the same answers without an agent ------------------------------------------------------------------------------------- */
@@ -240,10 +249,12 @@ static const struct control_verb *find_reading_verb(const char *name)
     return NULL;
 }
 
-bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply, struct err *e)
+bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply,
+                          struct err *e)
 {
     struct agent a = {.ports = {.clock = clock}, .profile = (struct profile *)(uintptr_t)profile};
-    struct queue_opts opts = {.uploaders = profile->uploaders, .package_assets = profile->tenant.package_assets, .seed = 1};
+    struct queue_opts opts = {
+        .uploaders = profile->uploaders, .package_assets = profile->tenant.package_assets, .seed = 1};
     const struct control_verb *verb = find_reading_verb(control_get_text(request, "verb"));
     const struct control_peer nobody = {0};
 

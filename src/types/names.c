@@ -3,9 +3,9 @@
 #include "types.h"
 
 static const char *const event_kinds[EVENT_KINDS] = {
-    [EVENT_MADE] = "made",           [EVENT_WRITTEN] = "written", [EVENT_MOVED_IN] = "moved-in",
-    [EVENT_REMOVED] = "removed",     [EVENT_MOVED_OUT] = "moved-out", [EVENT_LOOKED] = "looked",
-    [EVENT_LISTING] = "listing",     [EVENT_SCANNED] = "scanned", [EVENT_OVERFLOW] = "overflow",
+    [EVENT_MADE] = "made",       [EVENT_WRITTEN] = "written",     [EVENT_MOVED_IN] = "moved-in",
+    [EVENT_REMOVED] = "removed", [EVENT_MOVED_OUT] = "moved-out", [EVENT_LOOKED] = "looked",
+    [EVENT_LISTING] = "listing", [EVENT_SCANNED] = "scanned",     [EVENT_OVERFLOW] = "overflow",
     [EVENT_LOST] = "lost",
 };
 static const char *const change_kinds[CHANGE_KINDS] = {
