@@ -88,7 +88,8 @@ bool request_failed(CURLcode code, const char *host, const char *why, struct err
     bool is_tls = is_distrust(code, why);
     AUTO(mem_freep) char *text = str_copy(*why ? why : curl_easy_strerror(code));
 
-    text[0] = (char)tolower((unsigned char)text[0]);
+    if (islower((unsigned char)text[1]) && !str_starts(text, "OpenSSL"))
+        text[0] = (char)tolower((unsigned char)text[0]);
     text[strcspn(text, "\r\n")] = '\0';
     err_set(e, ERR_TENANT, is_tls ? "%s is not trusted: %s" : "cannot reach %s: %s", host, text);
     return err_cause(e, is_tls ? CAUSE_TENANT_TLS : CAUSE_TENANT_UNREACHABLE);
