@@ -138,7 +138,7 @@ ODD_NAMES = {  # local -> on the portal (product.md 3, "Names")
     b" both ends ": "-both ends-",
     b"colon:and|bar.jpg": "colon-and-bar.jpg",
     b"100%.jpg": "100-.jpg",
-    b"a*[b]#{c}?&.jpg": "a--b--c---.jpg",
+    b"a*[b]#{c}?&.jpg": "a--b---c---.jpg",
     b"back\\slash.jpg": "back-slash.jpg",
     "Mu\u0308nchen.jpg".encode(): "M\u00fcnchen.jpg",
     b"latin-\xfc.jpg": "latin--.jpg",
