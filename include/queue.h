@@ -36,7 +36,9 @@ enum queue_added {
     QUEUE_REPLACED, /* took the place of a job for the same remote that was not being sent; keeps that one's id and age */
     QUEUE_AGAIN,    /* that one is being sent: it will go again with the new job's content after its receipt */
 };
-/* Takes `job`; `*kept` (may be NULL) is the job that now stands for its remote, still owned by the queue, id as before or as given. */
+/* Takes `job`; `*kept` (may be NULL) is the job that now stands for its remote, id as before or as given. One that replaces a held or
+ * failed one begins anew; any other keeps its tries. What a command asked for outlives a newer observation.
+ * Every `const struct job *` of this header is a window, the same one: it is good until the next call on this queue. */
 enum queue_added queue_add(struct queue *q, struct job *job, const struct job **kept);
 const struct job *queue_find(const struct queue *q, const char *remote); /* NULL: nothing for it */
 
@@ -48,11 +50,15 @@ int64_t queue_due_ms(
     const struct queue *q); /* next moment queue_take may have something new; INT64_MAX: none by time alone */
 
 enum queue_fate { QUEUE_DONE, QUEUE_REPEAT };
-/* The receipt of a job that was taken. Done (published, unpublished, unchanged), changed meanwhile, cancelled, or to be repeated:
- * - OUTCOME_RETRY with ERR_RETRY/ERR_REFUSED/ERR_LOCAL: tries + 1, due after full-jitter back-off, JOB_WAITING with r->err as reason
+/* The receipt of a job that was taken.
+ * - published, delivered, unpublished, moved, unchanged: done. Changed meanwhile: done too, for it is looked at anew
  * - ERR_TENANT, ERR_AUTH, cancelled: ready again at once, tries untouched (the tenant's wait holds it back)
+ * - retry: tries + 1, JOB_WAITING until a full-jitter back-off, at least err.retry_after_ms; JOB_FAILED when its attempts are used up
+ *   (never by ERR_LOCAL). Refused: JOB_FAILED. r->err becomes its `why`
+ * - either of these for a job that was taken in company: nobody's tries count. The package comes back as it was, once; from the second
+ *   time on (the first, if refused) in quarters, at once, at last each alone (protocol.md 11)
  * - a job marked again: its newer content is ready whatever the outcome
- * QUEUE_REPEAT: it stays; `*kept` is how it stands now (for the ledger). QUEUE_DONE: it is gone. */
+ * QUEUE_REPEAT: it stays; `*kept` is how it stands now (for the ledger). QUEUE_DONE: it is gone, `*kept` is NULL. */
 enum queue_fate queue_settle(struct queue *q, const struct receipt *r, int64_t now_ms, const struct job **kept);
 void queue_drop(struct queue *q,
                 const char *remote); /* harmless when it is not there; not for one being sent (marks nothing) */
@@ -65,7 +71,7 @@ int queue_package_limit(const struct queue *q);
 
 struct queue_counts {
     size_t ready, sending, waiting, scheduled, held, failed;
-    int64_t bytes;
+    int64_t bytes; /* of ready, sending and waiting */
     int64_t oldest_ready_ms; /* 0: none */
 };
 void queue_counts(const struct queue *q, int folder /* -1: all */, struct queue_counts *out);

@@ -195,9 +195,13 @@ void ledger_files_each(struct ledger *l, const char *below, bool (*visit)(void *
         return;
     AUTO(range_release) struct range r;
     range_below(&r, below);
-    AUTO(mem_freep) char *dir = NULL;
-    while ((dir = next_dir(l, dir ? dir : r.from, r.to)) && walk_dir(&w, dir))
-        ;
+    char *dir = next_dir(l, r.from, r.to);
+    while (dir && walk_dir(&w, dir)) {
+        char *after = dir;
+        dir = next_dir(l, after, r.to);
+        free(after);
+    }
+    free(dir);
 }
 
 static void sum(struct ledger *l, sqlite3_stmt *s, struct file_counts *out)

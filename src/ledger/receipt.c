@@ -2,7 +2,7 @@
 /* receipt - what became of each job: added, asked for, forgotten when old. */
 #include "ledger_internal.h"
 
-enum { RECEIPTS_LIMIT = 10000, PRUNE_AT_ONCE = 2000 };
+enum { RECEIPTS_LIMIT = 10000, RECEIPTS_FEW = 20000, PRUNE_AT_ONCE = 2000 };
 
 /* When it happened, for `since` and for growing old. */
 static int64_t at_ms(const struct receipt *r)
@@ -108,20 +108,38 @@ static void visit_rows(struct ledger *l, sqlite3_stmt *s, bool (*visit)(void *ar
     }
 }
 
+static bool are_few(struct ledger *l, enum sql count, const struct value *value, size_t values)
+{
+    sqlite3_stmt *s = sql_bound(l, count, value, values);
+    if (!sql_row(l, s))
+        return false;
+    bool is_few = sqlite3_column_int(s, 0) < RECEIPTS_FEW;
+    sql_end(s);
+    return is_few;
+}
+
+/* By an index where that leaves few to sort; else newest first, which meets enough of them soon. */
+static enum sql way_for(struct ledger *l, const struct receipt_query *query, const struct value *value)
+{
+    if (query->id)
+        return SQL_RECEIPT_ONE;
+    if (query->since_ms && are_few(l, SQL_RECEIPT_SINCE_FEW, value, 1))
+        return SQL_RECEIPT_SINCE;
+    if (query->path && are_few(l, SQL_RECEIPT_PATH_FEW, value, 6))
+        return SQL_RECEIPT_PATH;
+    return SQL_RECEIPT_NEWEST;
+}
+
 void ledger_receipts_each(struct ledger *l, const struct receipt_query *query, bool (*visit)(void *arg, const struct receipt *r), void *arg)
 {
-    struct value since = INT(query->since_ms), job = INT(query->job_from), limit = INT(query->limit ? query->limit : RECEIPTS_LIMIT);
-    AUTO(range_release) struct range r = {NULL, NULL};
-    sqlite3_stmt *s;
-    if (query->id) {
-        s = sql_bound(l, SQL_RECEIPT_ONE, VALUES(since, job, limit, INT(query->id)));
-    } else if (query->path && *query->path) {
-        range_below(&r, query->path);
-        s = sql_bound(l, SQL_RECEIPT_PATH, VALUES(since, job, limit, BYTES_OF(query->path), BYTES_OF(r.from), BYTES_OF(r.to)));
-    } else {
-        s = sql_bound(l, SQL_RECEIPT_NEWEST, VALUES(since, job, limit));
-    }
-    visit_rows(l, s, visit, arg);
+    AUTO(range_release) struct range below = {NULL, NULL};
+    range_below(&below, query->path ? query->path : "");
+    const struct value value[] = {
+        INT(query->since_ms), INT(query->job_from), INT(query->limit ? query->limit : RECEIPTS_LIMIT),
+        BYTES_OF(query->path), BYTES_OF(below.from), BYTES_OF(below.to), INT(query->id),
+    };
+    enum sql way = way_for(l, query, value);
+    visit_rows(l, sql_bound(l, way, value, way == SQL_RECEIPT_ONE ? 7 : 6), visit, arg);
 }
 
 int64_t ledger_last_publish_ms(struct ledger *l)

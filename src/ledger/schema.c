@@ -38,7 +38,8 @@ static const char step_1[] =
     " tries INT NOT NULL, seen_ms INT NOT NULL, settled_ms INT NOT NULL, ready_ms INT NOT NULL, sent_ms INT NOT NULL,"
     " confirmed_ms INT NOT NULL, package INT NOT NULL, is_public INT NOT NULL, proof TEXT, status INT NOT NULL, message BLOB,"
     " err_kind TEXT, err_cause TEXT, err_sys INT, err BLOB);"
-    "CREATE INDEX receipt_path ON receipt(path);";
+    "CREATE INDEX receipt_path ON receipt(path);"
+    "CREATE INDEX receipt_at ON receipt(at_ms);";
 
 const char *const schema_step[] = {step_1};
 const int schema_version = ARRAY_LEN(schema_step);

@@ -9,8 +9,16 @@
 #define RECEIPT_COLUMNS \
     "id, job, path, remote, asked_by, action, outcome, bytes, sha256, uploader, tries, seen_ms, settled_ms, ready_ms, sent_ms," \
     " confirmed_ms, package, is_public, proof, status, message, err_kind, err_cause, err_sys, err"
-/* ?1 since, ?2 job; 0: any */
-#define RECEIPT_FILTER "(?1 = 0 OR at_ms >= ?1) AND (?2 = 0 OR job = ?2)"
+/* ?1 since, ?2 job, ?3 limit; 0: any. ?4 path, NULL: any; ?5 to ?6 the range below it. */
+#define RECEIPT_FILTER \
+    "(?1 = 0 OR at_ms >= ?1) AND (?2 = 0 OR job = ?2) AND (?4 IS NULL OR path = ?4 OR (path > ?5 AND path < ?6))"
+/* The newest ids first, then their rows: what is sorted stays small. */
+#define RECEIPTS_BY(index, range) \
+    "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id IN (SELECT id FROM receipt INDEXED BY " index " WHERE " range " AND " \
+    RECEIPT_FILTER " ORDER BY id DESC LIMIT ?3) ORDER BY id DESC"
+#define SINCE_RANGE "at_ms >= ?1"
+#define PATH_RANGE "path >= ?4 AND path < ?6"
+#define COUNT_FEW(index, range) "SELECT count(*) FROM (SELECT 1 FROM receipt INDEXED BY " index " WHERE " range " LIMIT 20000)"
 
 static const char *const sql_text[SQLS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -54,11 +62,11 @@ static const char *const sql_text[SQLS] = {
 
     [SQL_RECEIPT_ADD] = "INSERT INTO receipt(at_ms, " RECEIPT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
                         " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
-    [SQL_RECEIPT_ONE] = "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE " RECEIPT_FILTER " AND ?3 > 0 AND id = ?4",
-    /* The newest ids first, then their rows: what is sorted stays small. ?4 path, ?5 to ?6 the range below it. */
-    [SQL_RECEIPT_PATH] = "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id IN (SELECT id FROM receipt INDEXED BY receipt_path"
-                         " WHERE path >= ?4 AND path < ?6 AND (path = ?4 OR path > ?5) AND " RECEIPT_FILTER
-                         " ORDER BY id DESC LIMIT ?3) ORDER BY id DESC",
+    [SQL_RECEIPT_ONE] = "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id = ?7 AND ?3 > 0 AND " RECEIPT_FILTER,
+    [SQL_RECEIPT_SINCE] = RECEIPTS_BY("receipt_at", SINCE_RANGE),
+    [SQL_RECEIPT_SINCE_FEW] = COUNT_FEW("receipt_at", SINCE_RANGE),
+    [SQL_RECEIPT_PATH] = RECEIPTS_BY("receipt_path", PATH_RANGE),
+    [SQL_RECEIPT_PATH_FEW] = COUNT_FEW("receipt_path", PATH_RANGE),
     [SQL_RECEIPT_NEWEST] = "SELECT " RECEIPT_COLUMNS " FROM receipt NOT INDEXED WHERE " RECEIPT_FILTER " ORDER BY id DESC LIMIT ?3",
     [SQL_RECEIPT_OLDEST] = "SELECT id, at_ms, path FROM receipt WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_RECEIPT_REMOVE] = "DELETE FROM receipt WHERE id = ?1",

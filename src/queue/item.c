@@ -160,11 +160,13 @@ void item_enter(struct queue *q, struct item *i, enum job_state state)
 void item_leave(struct queue *q, struct item *i)
 {
     struct slot *slot = slot_of(q, i->folder);
-    slot->count[i->state]--;
-    slot->bytes[i->state] -= i->seen.bytes;
+    enum job_state state = (enum job_state)i->state;
+    slot->count[state]--;
+    slot->bytes[state] -= i->seen.bytes;
     if (is_timed(i))
         heap_remove(&q->waits, &i->turn);
-    if (i->state != JOB_READY)
+    i->state = JOB_SETTLING; /* stands nowhere, so that no gate puts it anywhere meanwhile */
+    if (state != JOB_READY)
         return;
     heap_remove(&slot->ages, &i->age);
     if (i->action == ACTION_UNPUBLISH)

@@ -88,7 +88,7 @@ TEST(a_package_is_imported_and_said_so)
     assert_string_equal(r.message, "package imported successfully");
     assert_int_equal(json_object_size(r.reply), 1);
     assert_string_equal(r.kind, "add");
-    assert_string_equal(r.assets, TENANT "/f\n" TENANT "/f/a\n");
+    assert_string_equal(r.assets, TENANT "/f/\n" TENANT "/f/a\n");
     assert_original(&t, TENANT "/f/a", "abc");
     zip_release(&z);
     z = one_asset("chunked");
@@ -204,7 +204,7 @@ TEST(delete_is_recursive_and_a_missing_path_is_fine)
     AUTO(result_release) struct result r = post(&t, text, strlen(text), ALL, NULL);
     assert_int_equal(r.status, 200);
     assert_string_equal(r.kind, "delete");
-    assert_string_equal(r.assets, TENANT "/f/a\n");
+    assert_string_equal(r.assets, "-" TENANT "/f/a\n");
     assert_absent(&t, TENANT "/f/a");
     assert_true(store_has(t.store, TENANT "/f"));
     assert_posts(&t, &z, NULL);

@@ -423,8 +423,7 @@ TEST(values_lose_type_and_escapes)
         {"[a,b\\,c]", "[a,b\\,c]"},
         {"{Long}[1,2]", "[1,2]"},
         {"back\\\\slash", "back\\slash"},
-        {"\\u00e9\\u0041", "\xc3\xa9"
-                           "A"},
+        {"\\u0041\\u00e9", "A\xc3\xa9"},
         {"", ""},
         {"\\0", ""},
         {"&lt;&amp;&quot;&#10;", "<&\"\n"},
