@@ -125,7 +125,7 @@ def run(program, *args, code=None, seconds=60, env=None):
     """`code`: the exit code that is wanted; None: any."""
     argv = [program, *args]
     try:
-        done = subprocess.run([BUILD / program, *map(os.fsencode, map(str, args))], stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run([BUILD / program, *map(os.fsencode, args)], stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=seconds * PATIENCE, preexec_fn=end_with_parent, env=env)
     except subprocess.TimeoutExpired:
         raise Failed(f"{argv} did not end within {seconds * PATIENCE:.0f} s")

@@ -133,7 +133,7 @@ def _():
                 check(re.search(rf"^{re.escape(str(d.file))}:\d+:\d+: error: ", said, re.M), f"{new!r}: no place in:\n{said}")
                 continue
             text, at = d.fill(text), d.fill(at)
-            where = text.index(at, text.index(d.fill(new).splitlines()[0]))
+            where = text.index(at, text.rfind("\n", 0, text.index(d.fill(new).splitlines()[0])) + 1)
             line, column = text.count("\n", 0, where) + 1, where - text.rfind("\n", 0, where)
             check(f"{d.file}:{line}:{column}: error: " in said, f"{new!r}: not at {line}:{column}:\n{said}")
             source = text.splitlines()[line - 1]
@@ -190,11 +190,14 @@ def _():
         h.start()
         h.mark()
         usual = h.profile_file.read_text()
-        for old, new in ((f"state: {h.state}", f"state: {h.dir}/elsewhere"), (h.portal.root, "/content/dam/mac/other")):
+        for key, old, new in (("tenant.root", h.portal.root, "/content/dam/mac/other"), ("state", f"{h.state}", f"{h.dir}/elsewhere")):
             check(old in usual, f"no {old} in the profile")
             h.profile_file.write_text(usual.replace(old, new))
-            said = h.cli("reload", code=78)
-            check("restart" in said.out + said.err, f"reload says: {said}")
+            h.agent.send_signal(signal.SIGHUP)
+            h.wait("a line in the log", lambda: h.logged(f"a changed {key} needs a restart"))
+        h.profile_file.write_text(usual.replace(h.portal.root, "/content/dam/mac/other"))
+        said = h.cli("reload", code=78)
+        check("a changed tenant.root needs a restart" in said.err, f"reload says: {said}")
         h.mark("second.jpg")
 
 

@@ -127,18 +127,19 @@ def _():
         check_equal(ledger(h, "SELECT count(*) FROM receipt")[0][0] > 0, True, "receipts")
 
 
-@promise("another tenant, root or transport for the same state is refused with 78")
+@promise("another tenant or root for the same state is refused with 78")
 def _():
     with House() as h:
         h.start()
         h.mark()
         h.stop()
         usual = dict(h.maps["tenant"])
-        for change in ({"url": "https://127.0.0.1:1/"}, {"root": "/content/dam/mac/other"}):
-            h.maps["tenant"] = {**usual, **change}
+        for key, word, value in (("url", "tenant", "https://127.0.0.1:1/"), ("root", "root", "/content/dam/mac/other")):
+            h.maps["tenant"] = {**usual, key: value}
             h.write_profile()
             said = h.brandsyncd(78)
-            check("tenant" in said.err, f"it does not say why: {said}")
+            for text in (f"this state belongs to {word}", usual[key].rstrip("/"), value.rstrip("/")):
+                check(text in said.err, f"no {text!r} in {said}")
         h.maps["tenant"] = usual
         h.write_profile()
         h.start()

@@ -72,6 +72,7 @@ def _():
             check_equal(keys - set(one), set(), f"fields that status.{part} lacks")
         check_equal(status["queue"], dict.fromkeys(STATUS_PARTS["queue"], 0), "queue")
         check_equal([u["state"] for u in status["uploaders"]], ["idle"] * 4, "uploaders")
+        check_equal({u["reason"] for u in status["uploaders"]}, {"nothing ready"}, "reasons of the uploaders")
         folder = status["folders"][0]
         check_equal((folder["state"], folder["published"], folder["left"]), ("watching", 1, 0), "folder")
         check_equal(h.cli("status").code, 0, "exit of status")
