@@ -26,8 +26,9 @@ struct ledger_binding {
  * A newer schema is refused with ERR_CONFIG naming both versions. Older ones migrate in one transaction, after a copy DIR/ledger.db.before-N.
  * A state once used whose ledger is gone or damaged: ERR_LOCAL, says what to do; nothing is created. DIR ":memory:" for tests. */
 struct ledger *ledger_open(const char *dir, const struct ledger_binding *binding, struct err *e) MUST_CHECK;
-struct ledger *ledger_open_reading(const char *dir, struct err *e) MUST_CHECK; /* no lock, no writing; ERR_CONFIG "run as brandsync or root" */
-void ledger_close(struct ledger *l); /* commits, checkpoints, drops the lock */
+struct ledger *ledger_open_reading(const char *dir, struct err *e)
+    MUST_CHECK;                                     /* no lock, no writing; ERR_CONFIG "run as brandsync or root" */
+void ledger_close(struct ledger *l);                /* commits, checkpoints, drops the lock */
 static inline void ledger_closep(struct ledger **l) /* for AUTO(ledger_closep) */
 {
     ledger_close(*l);
@@ -39,20 +40,21 @@ bool ledger_has_uncommitted(const struct ledger *l);
 /* --- files: one row per local file that was ever looked at and matters --------------------------------- */
 
 enum file_state {
-    FILE_KNOWN,       /* looked at; never published (existing: skip) */
+    FILE_KNOWN, /* looked at; never published (existing: skip) */
     FILE_PUBLISHED,
     FILE_UNPUBLISHED, /* by command: stays away until `publish` */
 };
 struct file_row {
     enum file_state state;
-    struct seen seen;      /* as published, or as known */
+    struct seen seen; /* as published, or as known */
     int64_t bytes;
     char sha256[65];
-    int64_t receipt;       /* id of the last one */
-    bool is_racy;          /* mtime or ctime within 2 s of the look */
+    int64_t receipt; /* id of the last one */
+    bool is_racy;    /* mtime or ctime within 2 s of the look */
 };
 bool ledger_file_get(struct ledger *l, const char *path, struct file_row *out); /* false: no row */
-bool ledger_file_put(struct ledger *l, const char *path, const char *remote, const struct file_row *row, struct err *e) MUST_CHECK;
+bool ledger_file_put(struct ledger *l, const char *path, const char *remote, const struct file_row *row,
+                     struct err *e) MUST_CHECK;
 bool ledger_file_remove(struct ledger *l, const char *path, struct err *e) MUST_CHECK;
 /* The rows of one local directory with names after `after` ("" : all), in byte order, for merging with a listing. */
 struct ledger_cursor;
@@ -62,12 +64,14 @@ void ledger_cursor_free(struct ledger_cursor *c);
 /* The local path last published under this remote; NULL: none. */
 char *ledger_local_of(struct ledger *l, const char *remote);
 /* Rows at or below a local path ("" : all), directory by directory in byte order; false from visit ends it. `visit` may write. */
-void ledger_files_each(struct ledger *l, const char *below, bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg);
+void ledger_files_each(struct ledger *l, const char *below,
+                       bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg);
 struct file_counts {
     int64_t files, published;
     int64_t bytes; /* of the published */
 };
-void ledger_count_files(struct ledger *l, const char *below, struct file_counts *out); /* kept cheap: used by every status */
+void ledger_count_files(struct ledger *l, const char *below,
+                        struct file_counts *out); /* kept cheap: used by every status */
 
 /* --- remote folders ----------------------------------------------------------------------------------------- */
 
@@ -79,7 +83,8 @@ struct folder_row {
 bool ledger_folder_get(struct ledger *l, const char *remote, struct folder_row *out);
 bool ledger_folder_put(struct ledger *l, const char *remote, const struct folder_row *row, struct err *e) MUST_CHECK;
 bool ledger_folder_remove(struct ledger *l, const char *remote, struct err *e) MUST_CHECK;
-void ledger_folders_each(struct ledger *l, bool (*visit)(void *arg, const char *remote, const struct folder_row *row), void *arg);
+void ledger_folders_each(struct ledger *l, bool (*visit)(void *arg, const char *remote, const struct folder_row *row),
+                         void *arg);
 
 /* --- first listing of a watched folder: `existing` was decided for it ---------------------------------------- */
 
@@ -88,7 +93,8 @@ bool ledger_folder_begun(struct ledger *l, const char *local, bool is_finished, 
 
 /* --- jobs: rows of the queue ---------------------------------------------------------------------------------- */
 
-bool ledger_job_put(struct ledger *l, struct job *job, struct err *e) MUST_CHECK; /* gives job->id when 0; replaces the row of that id */
+bool ledger_job_put(struct ledger *l, struct job *job,
+                    struct err *e) MUST_CHECK; /* gives job->id when 0; replaces the row of that id */
 bool ledger_job_remove(struct ledger *l, int64_t id, struct err *e) MUST_CHECK;
 /* At start: every job, ready again (one that was being sent has no receipt). Gives each to `visit`, which owns it. */
 bool ledger_jobs_load(struct ledger *l, void (*visit)(void *arg, struct job *job), void *arg, struct err *e) MUST_CHECK;
@@ -97,17 +103,19 @@ bool ledger_jobs_load(struct ledger *l, void (*visit)(void *arg, struct job *job
 
 bool ledger_receipt_add(struct ledger *l, struct receipt *r, struct err *e) MUST_CHECK; /* gives r->id */
 struct receipt_query {
-    int64_t id;          /* 0: any */
-    const char *path;    /* absolute local path; it or anything below; NULL: any */
-    int64_t since_ms;    /* 0: any */
-    int64_t job_from;    /* receipts of this job id; 0: any. Give since_ms or a limit with it: without a path all rows are walked */
-    size_t limit;        /* 0: 10,000 */
+    int64_t id;       /* 0: any */
+    const char *path; /* absolute local path; it or anything below; NULL: any */
+    int64_t since_ms; /* 0: any */
+    int64_t job_from; /* receipts of this job id; 0: any. Give since_ms with it: without, all receipts may be walked */
+    size_t limit;     /* 0: 10,000 */
 };
 /* Newest first. The receipt lives for the call only. */
-void ledger_receipts_each(struct ledger *l, const struct receipt_query *query, bool (*visit)(void *arg, const struct receipt *r), void *arg);
+void ledger_receipts_each(struct ledger *l, const struct receipt_query *query,
+                          bool (*visit)(void *arg, const struct receipt *r), void *arg);
 int64_t ledger_last_publish_ms(struct ledger *l); /* 0: never */
 /* Looks at the next 2,000 receipts after those of the last call, so that no call takes long: call it often. */
-bool ledger_receipts_prune(struct ledger *l, int64_t before_ms, struct err *e) MUST_CHECK; /* never the last one of a published file */
-int64_t ledger_next_package(struct ledger *l);    /* numbers of packages go on across restarts */
+bool ledger_receipts_prune(struct ledger *l, int64_t before_ms,
+                           struct err *e) MUST_CHECK; /* never the last one of a published file */
+int64_t ledger_next_package(struct ledger *l);        /* numbers of packages go on across restarts */
 
 #endif

@@ -71,7 +71,7 @@ int queue_package_limit(const struct queue *q);
 
 struct queue_counts {
     size_t ready, sending, waiting, scheduled, held, failed;
-    int64_t bytes; /* of ready, sending and waiting */
+    int64_t bytes;           /* of ready, sending and waiting */
     int64_t oldest_ready_ms; /* 0: none */
 };
 void queue_counts(const struct queue *q, int folder /* -1: all */, struct queue_counts *out);

@@ -88,7 +88,7 @@ struct agent {
     struct err disk; /* the ledger's last failure; kind ERR_NONE: none */
 
     struct loop_timer settle_timer, send_timer, commit_timer, health_timer, scan_timer, stop_timer;
-    int64_t committed_mono_ms, rescan_ms, pruned_ms;
+    int64_t committed_mono_ms, rescan_ms;
     char status[300]; /* the unit's STATUS= as it was last said */
     bool is_stopping, is_reloading;
     int exit_code;

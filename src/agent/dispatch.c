@@ -49,10 +49,20 @@ static bool is_racy(const struct receipt *r)
     return look_ns - r->seen.mtime_ns < RACY_NS || look_ns - r->seen.ctime_ns < RACY_NS;
 }
 
+/* Found unchanged: only the look is new, the receipt that published it stays its last one. */
 static bool record_asset(struct agent *a, const struct receipt *r, struct err *e)
 {
-    struct file_row row = {
-        .state = FILE_PUBLISHED, .seen = r->seen, .bytes = r->bytes, .receipt = r->id, .is_racy = is_racy(r)};
+    struct file_row row;
+    bool keeps_receipt = r->outcome == OUTCOME_UNCHANGED && ledger_file_get(a->ledger, r->job->path, &row);
+    int64_t receipt = keeps_receipt ? row.receipt : r->id;
+
+    row = (struct file_row){
+        .state = FILE_PUBLISHED,
+        .seen = r->seen,
+        .bytes = r->bytes,
+        .receipt = receipt,
+        .is_racy = is_racy(r),
+    };
     memcpy(row.sha256, r->sha256, sizeof(row.sha256));
     return ledger_file_put(a->ledger, r->job->path, r->job->remote, &row, e);
 }
@@ -110,13 +120,13 @@ static bool record(struct agent *a, struct receipt *r, struct err *e)
 
 static void log_receipt(const struct receipt *r)
 {
-    if (is_done(r)) {
+    if (r->outcome == OUTCOME_UNCHANGED)
+        log_info("unchanged", "job=%" PRId64 " remote=%s bytes=%" PRId64, r->job->id, QUOTED(r->job->remote), r->bytes);
+    else if (is_done(r))
         log_info(outcome_name(r->outcome),
                  "job=%" PRId64 " remote=%s bytes=%" PRId64 " uploader=%d ms=%" PRId64 " receipt=%" PRId64, r->job->id,
                  QUOTED(r->job->remote), r->bytes, r->uploader, r->confirmed_ms - r->sent_ms, r->id);
-        return;
-    }
-    if (has_receipt(r))
+    else if (has_receipt(r))
         log_warning(outcome_name(r->outcome), "job=%" PRId64 " path=%s cause=%s why=%s", r->job->id,
                     QUOTED(r->job->path), cause_info(r->err.cause)->name, QUOTED(r->err.text));
 }

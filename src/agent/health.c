@@ -4,7 +4,6 @@
 
 enum { TICK_MS = 2000, GROUP_COMMIT_MS = 20, WATCHER_DEAD_MS = 40000 };
 #define RESCAN_MS INT64_C(3600000)
-#define PRUNE_MS INT64_C(86400000)
 
 int64_t agent_now(const struct agent *a)
 {
@@ -95,13 +94,11 @@ static void rescan_hourly(struct agent *a, int64_t now_ms)
         observe_scan_soon(a, (int)i, 0);
 }
 
-static void prune_daily(struct agent *a, int64_t now_ms)
+/* A bounded piece each time, so that no turn is long. */
+static void prune(struct agent *a, int64_t now_ms)
 {
     struct err e;
 
-    if (now_ms - a->pruned_ms < PRUNE_MS)
-        return;
-    a->pruned_ms = now_ms;
     if (!ledger_receipts_prune(a->ledger, now_ms - a->profile->receipts_keep_ms, &e))
         health_failed(a, &e);
 }
@@ -115,7 +112,7 @@ void health_tick(void *agent)
     feed_watchdog(a);
     say_status(a);
     rescan_hourly(a, now_ms);
-    prune_daily(a, now_ms);
+    prune(a, now_ms);
     if (a->disk.kind != ERR_NONE && !a->is_reloading)
         agent_rebuild(a);
 }

@@ -45,7 +45,8 @@ static bool numbers_flush(struct ledger *l, struct err *e)
     if (!n->is_changed)
         return true;
     l->numbers.is_changed = false;
-    return sql_write(l, SQL_NUMBERS_PUT, VALUES(INT(n->job), INT(n->receipt), INT(n->package), INT(n->last_publish_ms)), e);
+    return sql_write(l, SQL_NUMBERS_PUT, VALUES(INT(n->job), INT(n->receipt), INT(n->package), INT(n->last_publish_ms)),
+                     e);
 }
 
 /* Numbers given out stay given out: their owners are alive although the rows are gone. */

@@ -29,8 +29,9 @@ static bool dir_flush(struct ledger *l, const struct dir *d, struct err *e)
     if (d->counts.files == 0)
         return sql_write(l, SQL_DIR_REMOVE, VALUES(BYTES_OF(d->path)), e);
     return sql_write(l, SQL_DIR_PUT,
-                     VALUES(BYTES_OF(d->path), INT(d->id), BYTES_OF(d->remote), INT(d->counts.files), INT(d->counts.published),
-                            INT(d->counts.bytes)), e);
+                     VALUES(BYTES_OF(d->path), INT(d->id), BYTES_OF(d->remote), INT(d->counts.files),
+                            INT(d->counts.published), INT(d->counts.bytes)),
+                     e);
 }
 
 bool dirs_flush(struct ledger *l, struct err *e)

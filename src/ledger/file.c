@@ -7,13 +7,14 @@ static void row_read(sqlite3_stmt *s, struct file_row *row)
     int state = column_int(s, 0);
     *row = (struct file_row){
         .state = state == FILE_PUBLISHED || state == FILE_UNPUBLISHED ? (enum file_state)state : FILE_KNOWN,
-        .seen = {
-            .dev = (uint64_t)sqlite3_column_int64(s, 1),
-            .ino = (uint64_t)sqlite3_column_int64(s, 2),
-            .bytes = sqlite3_column_int64(s, 3),
-            .mtime_ns = sqlite3_column_int64(s, 4),
-            .ctime_ns = sqlite3_column_int64(s, 5),
-        },
+        .seen =
+            {
+                .dev = (uint64_t)sqlite3_column_int64(s, 1),
+                .ino = (uint64_t)sqlite3_column_int64(s, 2),
+                .bytes = sqlite3_column_int64(s, 3),
+                .mtime_ns = sqlite3_column_int64(s, 4),
+                .ctime_ns = sqlite3_column_int64(s, 5),
+            },
         .bytes = sqlite3_column_int64(s, 6),
         .receipt = sqlite3_column_int64(s, 8),
         .is_racy = sqlite3_column_int(s, 9) != 0,
@@ -65,9 +66,11 @@ bool ledger_file_put(struct ledger *l, const char *path, const char *remote, con
         return write_begin(l, e); /* says what failed */
     bool had_row = row_get(l, d, name, &old);
     if (!sql_write(l, SQL_FILE_PUT,
-                   VALUES(INT(d->id), BYTES_OF(name), BYTES_OF(is_plain(d, name, remote) ? NULL : remote), INT(row->state),
-                          INT(row->seen.dev), INT(row->seen.ino), INT(row->seen.bytes), INT(row->seen.mtime_ns),
-                          INT(row->seen.ctime_ns), INT(row->bytes), DIGEST(row->sha256), INT(row->receipt), INT(row->is_racy)), e))
+                   VALUES(INT(d->id), BYTES_OF(name), BYTES_OF(is_plain(d, name, remote) ? NULL : remote),
+                          INT(row->state), INT(row->seen.dev), INT(row->seen.ino), INT(row->seen.bytes),
+                          INT(row->seen.mtime_ns), INT(row->seen.ctime_ns), INT(row->bytes), DIGEST(row->sha256),
+                          INT(row->receipt), INT(row->is_racy)),
+                   e))
         return false;
     if (had_row)
         count(d, &old, -1);
@@ -182,7 +185,8 @@ static char *next_dir(struct ledger *l, const char *after, const char *end)
     return path;
 }
 
-void ledger_files_each(struct ledger *l, const char *below, bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg)
+void ledger_files_each(struct ledger *l, const char *below,
+                       bool (*visit)(void *arg, const char *path, const struct file_row *row), void *arg)
 {
     struct err e;
     struct file_row row;
@@ -238,7 +242,8 @@ char *ledger_local_of(struct ledger *l, const char *remote)
     if (!dirs_flush(l, &e))
         return NULL;
     AUTO(mem_freep) char *parent = path_parent(remote);
-    sqlite3_stmt *s = sql_bound(l, SQL_FILE_OF_REMOTE, VALUES(BYTES_OF(parent), BYTES_OF(path_name(remote)), BYTES_OF(remote)));
+    sqlite3_stmt *s = sql_bound(l, SQL_FILE_OF_REMOTE,
+                                VALUES(BYTES_OF(parent), BYTES_OF(path_name(remote)), BYTES_OF(remote)));
     if (!sql_row(l, s))
         return NULL;
     AUTO(mem_freep) char *dir = column_str(s, 0), *name = column_str(s, 1);

@@ -24,8 +24,9 @@ bool ledger_folder_get(struct ledger *l, const char *remote, struct folder_row *
 
 bool ledger_folder_put(struct ledger *l, const char *remote, const struct folder_row *row, struct err *e)
 {
-    return sql_write(l, SQL_FOLDER_PUT,
-                     VALUES(BYTES_OF(remote), INT(row->is_published), INT(row->is_public), TEXT(row->title), INT(row->receipt)), e);
+    return sql_write(
+        l, SQL_FOLDER_PUT,
+        VALUES(BYTES_OF(remote), INT(row->is_published), INT(row->is_public), TEXT(row->title), INT(row->receipt)), e);
 }
 
 bool ledger_folder_remove(struct ledger *l, const char *remote, struct err *e)
@@ -34,7 +35,8 @@ bool ledger_folder_remove(struct ledger *l, const char *remote, struct err *e)
 }
 
 /* Row by row, so that `visit` may write. */
-void ledger_folders_each(struct ledger *l, bool (*visit)(void *arg, const char *remote, const struct folder_row *row), void *arg)
+void ledger_folders_each(struct ledger *l, bool (*visit)(void *arg, const char *remote, const struct folder_row *row),
+                         void *arg)
 {
     struct folder_row row;
     AUTO(mem_freep) char *remote = str_copy("");

@@ -26,11 +26,13 @@ bool ledger_job_put(struct ledger *l, struct job *job, struct err *e)
     }
     return sql_write(l, SQL_JOB_PUT,
                      VALUES(INT(job->id), TEXT(action_word((int)job->action)), TEXT(state_word((int)job->state)),
-                            TEXT(priority_word((int)job->priority)), INT(job->folder), BYTES_OF(job->path), BYTES_OF(job->remote),
-                            BYTES_OF(job->title), BYTES_OF(job->asked_by), INT(job->is_asked), INT(job->is_urgent), INT(job->is_public),
-                            INT(seen->dev), INT(seen->ino), INT(seen->bytes), INT(seen->mtime_ns), INT(seen->ctime_ns),
-                            INT(job->last_bytes), DIGEST(job->last_sha256), INT(job->seen_ms), INT(job->settled_ms), INT(job->ready_ms),
-                            INT(job->due_ms), INT(job->tries), ERR_VALUES(&job->why)), e);
+                            TEXT(priority_word((int)job->priority)), INT(job->folder), BYTES_OF(job->path),
+                            BYTES_OF(job->remote), BYTES_OF(job->title), BYTES_OF(job->asked_by), INT(job->is_asked),
+                            INT(job->is_urgent), INT(job->is_public), INT(seen->dev), INT(seen->ino), INT(seen->bytes),
+                            INT(seen->mtime_ns), INT(seen->ctime_ns), INT(job->last_bytes), DIGEST(job->last_sha256),
+                            INT(job->seen_ms), INT(job->settled_ms), INT(job->ready_ms), INT(job->due_ms),
+                            INT(job->tries), ERR_VALUES(&job->why)),
+                     e);
 }
 
 bool ledger_job_remove(struct ledger *l, int64_t id, struct err *e)

@@ -81,9 +81,9 @@ struct ledger {
     int lock;                 /* -1: none */
     bool is_reading;
 
-    bool is_begun;            /* a transaction is open */
-    bool is_unsynced;         /* committed rows that a power cut may take */
-    struct err fault;         /* what failed since the last commit: the next one fails with it */
+    bool is_begun;    /* a transaction is open */
+    bool is_unsynced; /* committed rows that a power cut may take */
+    struct err fault; /* what failed since the last commit: the next one fails with it */
 
     struct numbers {
         int64_t job, receipt, package; /* the next of each */
@@ -112,14 +112,15 @@ bool sql_plain(struct ledger *l, enum sql which, const struct value *value, size
 bool sql_err(sqlite3 *db, const char *file, struct err *e);
 bool damaged_err(const char *file, const char *what, struct err *e);
 
-char *column_str(sqlite3_stmt *s, int column);            /* owned; NULL stays NULL */
+char *column_str(sqlite3_stmt *s, int column); /* owned; NULL stays NULL */
 void column_text(sqlite3_stmt *s, int column, char *out, size_t size);
 void column_digest(sqlite3_stmt *s, int column, char hex[65]);
-int column_int(sqlite3_stmt *s, int column);              /* clamped to int */
+int column_int(sqlite3_stmt *s, int column);                   /* clamped to int */
 void column_err(sqlite3_stmt *s, int column, struct err *out); /* four columns, as ERR_VALUES put them */
-#define ERR_VALUES(e) \
-    TEXT((e)->kind == ERR_NONE ? NULL : err_kind_name((e)->kind)), TEXT((e)->cause ? cause_info((e)->cause)->name : NULL), \
-        INT((e)->sys), BYTES_OF((e)->kind == ERR_NONE ? NULL : (e)->text)
+#define ERR_VALUES(e)                                                                                                  \
+    TEXT((e)->kind == ERR_NONE ? NULL : err_kind_name((e)->kind)),                                                     \
+        TEXT((e)->cause ? cause_info((e)->cause)->name : NULL), INT((e)->sys),                                         \
+        BYTES_OF((e)->kind == ERR_NONE ? NULL : (e)->text)
 /* The number whose name the column holds; `otherwise` when there is none. */
 int column_word(sqlite3_stmt *s, int column, const char *(*name_of)(int), int count, int otherwise);
 
@@ -135,7 +136,7 @@ bool schema_get_version(sqlite3 *db, const char *file, int *version, struct err 
 /* --- the transaction ------------------------------------------------------------------------------------ */
 
 bool write_begin(struct ledger *l, struct err *e) MUST_CHECK; /* joins the transaction, opens one when there is none */
-bool write_failed(struct ledger *l, struct err *e);           /* false; the transaction is spoilt, the next commit says so */
+bool write_failed(struct ledger *l, struct err *e); /* false; the transaction is spoilt, the next commit says so */
 bool numbers_load(struct ledger *l);
 
 /* --- directories ------------------------------------------------------------------------------------------ */
@@ -149,8 +150,9 @@ struct dir {
 /* The directory of the row for `path`; `*name` is the rest. NULL: not known, and `remote` (a file's) is NULL. Lives until the next call. */
 struct dir *dir_of(struct ledger *l, const char *path, const char *remote, const char **name);
 struct dir *dir_get(struct ledger *l, const char *path);
-bool dirs_flush(struct ledger *l, struct err *e) MUST_CHECK; /* writes changed counts: before reading `dir` by SQL, and at commit */
-void dirs_forget(struct ledger *l);                          /* all of them, counts included: after a rollback */
+bool dirs_flush(struct ledger *l,
+                struct err *e) MUST_CHECK; /* writes changed counts: before reading `dir` by SQL, and at commit */
+void dirs_forget(struct ledger *l);        /* all of them, counts included: after a rollback */
 
 /* Everything strictly below a path is the range from < x < to. */
 struct range {

@@ -38,7 +38,8 @@ static bool lock_take(struct ledger *l, const char *dir, struct err *e)
         return err_sys(e, errno, "cannot open '%s'", file);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(l->lock, F_OFD_SETLK, &whole) < 0)
-        return errno == EAGAIN || errno == EACCES ? second_agent(l->lock, e) : err_sys(e, errno, "cannot lock '%s'", file);
+        return errno == EAGAIN || errno == EACCES ? second_agent(l->lock, e)
+                                                  : err_sys(e, errno, "cannot lock '%s'", file);
     char pid[24];
     int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
     if (ftruncate(l->lock, 0) < 0)
@@ -50,8 +51,11 @@ static bool lock_take(struct ledger *l, const char *dir, struct err *e)
 
 static bool is_private(struct ledger *l, struct err *e)
 {
-    AUTO(fd_close) int fd = open(l->file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd >= 0 || err_sys(e, errno, "cannot open '%s'", l->file);
+    int fd = open(l->file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_sys(e, errno, "cannot open '%s'", l->file);
+    close(fd);
+    return true;
 }
 
 /* The file may have been made by somebody else: nothing in it may run code, and its schema cannot be bent (reliability.md T18). */
@@ -60,8 +64,12 @@ static void set_limits(sqlite3 *db)
     static const struct {
         int what, value;
     } rows[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},     {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
-        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},   {SQLITE_DBCONFIG_DQS_DML, 0},        {SQLITE_DBCONFIG_DQS_DDL, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_DQS_DML, 0},
+        {SQLITE_DBCONFIG_DQS_DDL, 0},
         {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -119,8 +127,10 @@ static bool bind_one(struct ledger *l, const char *key, const char *value, struc
     bool is_bound = one_word(l, select, bound, sizeof(bound));
     sqlite3_free(select);
     if (is_bound)
-        return str_eq(bound, value) || err_set(e, ERR_CONFIG, "this state belongs to %s '%s', the profile says '%s': "
-                                               "give it another `state`, or see brandsync upgrade", key, bound, value);
+        return str_eq(bound, value) || err_set(e, ERR_CONFIG,
+                                               "this state belongs to %s '%s', the profile says '%s': "
+                                               "give it another `state`, or see brandsync upgrade",
+                                               key, bound, value);
     char *insert = sqlite3_mprintf("INSERT INTO meta VALUES(%Q, %Q)", key, value);
     bool is_done = sqlite3_exec(l->db, insert, NULL, NULL, NULL) == SQLITE_OK;
     sqlite3_free(insert);
@@ -129,7 +139,8 @@ static bool bind_one(struct ledger *l, const char *key, const char *value, struc
 
 static bool bind_to(struct ledger *l, const struct ledger_binding *b, struct err *e)
 {
-    return bind_one(l, "tenant", b->tenant_url, e) && bind_one(l, "root", b->root, e) && bind_one(l, "transport", b->transport, e);
+    return bind_one(l, "tenant", b->tenant_url, e) && bind_one(l, "root", b->root, e) &&
+           bind_one(l, "transport", b->transport, e);
 }
 
 /* --- a state once used -------------------------------------------------------------------------------------- */
@@ -145,8 +156,10 @@ static bool is_not_lost(struct ledger *l, const char *dir, struct err *e)
 {
     if (!is_there(dir, "used") || is_there(dir, "ledger.db"))
         return true;
-    return err_set(e, ERR_LOCAL, "the ledger '%s' is gone, though this state was used: to begin a new one: "
-                   "brandsync resume --existing publish|assume-published|skip", l->file);
+    return err_set(e, ERR_LOCAL,
+                   "the ledger '%s' is gone, though this state was used; to begin a new one: "
+                   "brandsync resume --existing publish|assume-published|skip",
+                   l->file);
 }
 
 static bool mark_used(const char *dir, struct err *e)
@@ -179,10 +192,12 @@ static void ledger_free(struct ledger *l)
 }
 
 /* cache_size is resident memory; mmap would be too. */
-static const char writing[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -3000; PRAGMA mmap_size = 0;"
-                              "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
-                              "PRAGMA cell_size_check = ON;";
-static const char reading[] = "PRAGMA cache_size = -3000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;";
+static const char writing
+    [] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -3000; PRAGMA mmap_size = 0;"
+         "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
+         "PRAGMA cell_size_check = ON;";
+static const char reading
+    [] = "PRAGMA cache_size = -3000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;";
 
 static bool open_files(struct ledger *l, const char *dir, struct err *e)
 {
@@ -193,8 +208,8 @@ static bool open_ledger(struct ledger *l, const char *dir, const struct ledger_b
 {
     bool is_memory = str_eq(dir, ":memory:");
     return (is_memory || open_files(l, dir, e)) && connect_to(l, SQLITE_OPEN_READWRITE, writing, e) &&
-           (is_memory || is_whole(l, e)) && schema_lift(l->db, l->file, schema_step, schema_version, e) && bind_to(l, binding, e) &&
-           load(l, e) && (is_memory || mark_used(dir, e));
+           (is_memory || is_whole(l, e)) && schema_lift(l->db, l->file, schema_step, schema_version, e) &&
+           bind_to(l, binding, e) && load(l, e) && (is_memory || mark_used(dir, e));
 }
 
 struct ledger *ledger_open(const char *dir, const struct ledger_binding *binding, struct err *e)
@@ -214,16 +229,18 @@ static bool may_read(struct ledger *l, const char *dir, struct err *e)
         return err_set(e, ERR_CONFIG, "the ledger '%s' may not be read: run as brandsync or root", l->file);
     if (errno != ENOENT)
         return err_sys(e, errno, "cannot read the ledger '%s'", l->file);
-    return is_not_lost(l, dir, e) && err_set(e, ERR_CONFIG, "there is no ledger '%s' yet: no agent has run with this state", l->file);
+    return is_not_lost(l, dir, e) &&
+           err_set(e, ERR_CONFIG, "there is no ledger '%s' yet: no agent has run with this state", l->file);
 }
 
 static bool is_our_version(struct ledger *l, struct err *e)
 {
-    int version;
+    int version = 0;
     if (!schema_get_version(l->db, l->file, &version, e))
         return false;
-    return version == schema_version || err_set(e, ERR_CONFIG, "the ledger '%s' has version %d, this brandsync reads version %d", l->file,
-                                                version, schema_version);
+    return version == schema_version ||
+           err_set(e, ERR_CONFIG, "the ledger '%s' has version %d, this brandsync reads version %d", l->file, version,
+                   schema_version);
 }
 
 struct ledger *ledger_open_reading(const char *dir, struct err *e)
@@ -244,6 +261,7 @@ void ledger_close(struct ledger *l)
     if (!ledger_commit(l, false, &e))
         log_error("ledger-failed", "%s", e.text);
     if (!l->is_reading)
-        sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL); /* a busy reader leaves the log for the next start */
+        sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                  NULL); /* a busy reader leaves the log for the next start */
     ledger_free(l);
 }

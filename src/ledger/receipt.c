@@ -17,11 +17,13 @@ static int64_t at_ms(const struct receipt *r)
 static bool insert(struct ledger *l, const struct receipt *r, struct err *e)
 {
     return sql_write(l, SQL_RECEIPT_ADD,
-                     VALUES(INT(at_ms(r)), INT(r->id), INT(r->job_id), BYTES_OF(r->path), BYTES_OF(r->remote), BYTES_OF(r->asked_by),
-                            TEXT(job_action_name(r->action)), TEXT(outcome_name(r->outcome)), INT(r->bytes), DIGEST(r->sha256),
-                            INT(r->uploader), INT(r->tries), INT(r->seen_ms), INT(r->settled_ms), INT(r->ready_ms), INT(r->sent_ms),
-                            INT(r->confirmed_ms), INT(r->package), INT(r->is_public), TEXT(r->proof), INT(r->status),
-                            BYTES_OF(r->message), ERR_VALUES(&r->err)), e);
+                     VALUES(INT(at_ms(r)), INT(r->id), INT(r->job_id), BYTES_OF(r->path), BYTES_OF(r->remote),
+                            BYTES_OF(r->asked_by), TEXT(job_action_name(r->action)), TEXT(outcome_name(r->outcome)),
+                            INT(r->bytes), DIGEST(r->sha256), INT(r->uploader), INT(r->tries), INT(r->seen_ms),
+                            INT(r->settled_ms), INT(r->ready_ms), INT(r->sent_ms), INT(r->confirmed_ms),
+                            INT(r->package), INT(r->is_public), TEXT(r->proof), INT(r->status), BYTES_OF(r->message),
+                            ERR_VALUES(&r->err)),
+                     e);
 }
 
 bool ledger_receipt_add(struct ledger *l, struct receipt *r, struct err *e)
@@ -130,13 +132,15 @@ static enum sql way_for(struct ledger *l, const struct receipt_query *query, con
     return SQL_RECEIPT_NEWEST;
 }
 
-void ledger_receipts_each(struct ledger *l, const struct receipt_query *query, bool (*visit)(void *arg, const struct receipt *r), void *arg)
+void ledger_receipts_each(struct ledger *l, const struct receipt_query *query,
+                          bool (*visit)(void *arg, const struct receipt *r), void *arg)
 {
     AUTO(range_release) struct range below = {NULL, NULL};
     range_below(&below, query->path ? query->path : "");
     const struct value value[] = {
-        INT(query->since_ms), INT(query->job_from), INT(query->limit ? query->limit : RECEIPTS_LIMIT),
-        BYTES_OF(query->path), BYTES_OF(below.from), BYTES_OF(below.to), INT(query->id),
+        INT(query->since_ms),  INT(query->job_from), INT(query->limit ? query->limit : RECEIPTS_LIMIT),
+        BYTES_OF(query->path), BYTES_OF(below.from), BYTES_OF(below.to),
+        INT(query->id),
     };
     enum sql way = way_for(l, query, value);
     visit_rows(l, sql_bound(l, way, value, way == SQL_RECEIPT_ONE ? 7 : 6), visit, arg);

@@ -15,28 +15,39 @@
  * dir is clustered by path so that a count is one walk over neighbours; its indices carry the path along. */
 static const char step_1[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE numbers(one INTEGER PRIMARY KEY CHECK(one = 1), job INT NOT NULL, receipt INT NOT NULL, package INT NOT NULL,"
+    "CREATE TABLE numbers(one INTEGER PRIMARY KEY CHECK(one = 1), job INT NOT NULL, receipt INT NOT NULL, package INT "
+    "NOT NULL,"
     " last_publish_ms INT NOT NULL, touched INT NOT NULL);"
     "INSERT INTO numbers VALUES(1, 1, 1, 1, 0, 0);"
-    "CREATE TABLE dir(path BLOB PRIMARY KEY, id INT NOT NULL UNIQUE, remote BLOB NOT NULL, files INT NOT NULL, published INT NOT NULL,"
+    "CREATE TABLE dir(path BLOB PRIMARY KEY, id INT NOT NULL UNIQUE, remote BLOB NOT NULL, files INT NOT NULL, "
+    "published INT NOT NULL,"
     " bytes INT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX dir_remote ON dir(remote);"
-    "CREATE TABLE file(dir INT NOT NULL, name BLOB NOT NULL, remote BLOB, state INT NOT NULL, dev INT NOT NULL, ino INT NOT NULL,"
-    " size INT NOT NULL, mtime_ns INT NOT NULL, ctime_ns INT NOT NULL, bytes INT NOT NULL, sha256 BLOB, receipt INT NOT NULL,"
+    "CREATE TABLE file(dir INT NOT NULL, name BLOB NOT NULL, remote BLOB, state INT NOT NULL, dev INT NOT NULL, ino "
+    "INT NOT NULL,"
+    " size INT NOT NULL, mtime_ns INT NOT NULL, ctime_ns INT NOT NULL, bytes INT NOT NULL, sha256 BLOB, receipt INT "
+    "NOT NULL,"
     " is_racy INT NOT NULL, PRIMARY KEY(dir, name)) WITHOUT ROWID;"
     "CREATE INDEX file_remote ON file(remote) WHERE remote IS NOT NULL;"
-    "CREATE TABLE folder(remote BLOB PRIMARY KEY, is_published INT NOT NULL, is_public INT NOT NULL, title TEXT NOT NULL,"
+    "CREATE TABLE folder(remote BLOB PRIMARY KEY, is_published INT NOT NULL, is_public INT NOT NULL, title TEXT NOT "
+    "NULL,"
     " receipt INT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE begun(local BLOB PRIMARY KEY, is_finished INT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE job(id INTEGER PRIMARY KEY, action TEXT NOT NULL, state TEXT NOT NULL, priority TEXT NOT NULL, folder INT NOT NULL,"
-    " path BLOB NOT NULL, remote BLOB NOT NULL, title BLOB, asked_by BLOB, is_asked INT NOT NULL, is_urgent INT NOT NULL,"
-    " is_public INT NOT NULL, dev INT NOT NULL, ino INT NOT NULL, size INT NOT NULL, mtime_ns INT NOT NULL, ctime_ns INT NOT NULL,"
+    "CREATE TABLE job(id INTEGER PRIMARY KEY, action TEXT NOT NULL, state TEXT NOT NULL, priority TEXT NOT NULL, "
+    "folder INT NOT NULL,"
+    " path BLOB NOT NULL, remote BLOB NOT NULL, title BLOB, asked_by BLOB, is_asked INT NOT NULL, is_urgent INT NOT "
+    "NULL,"
+    " is_public INT NOT NULL, dev INT NOT NULL, ino INT NOT NULL, size INT NOT NULL, mtime_ns INT NOT NULL, ctime_ns "
+    "INT NOT NULL,"
     " last_bytes INT NOT NULL, last_sha256 BLOB, seen_ms INT NOT NULL, settled_ms INT NOT NULL, ready_ms INT NOT NULL,"
     " due_ms INT NOT NULL, tries INT NOT NULL, why_kind TEXT, why_cause TEXT, why_sys INT, why BLOB);"
-    "CREATE TABLE receipt(id INTEGER PRIMARY KEY, at_ms INT NOT NULL, job INT NOT NULL, path BLOB NOT NULL, remote BLOB NOT NULL,"
-    " asked_by BLOB, action TEXT NOT NULL, outcome TEXT NOT NULL, bytes INT NOT NULL, sha256 BLOB, uploader INT NOT NULL,"
+    "CREATE TABLE receipt(id INTEGER PRIMARY KEY, at_ms INT NOT NULL, job INT NOT NULL, path BLOB NOT NULL, remote "
+    "BLOB NOT NULL,"
+    " asked_by BLOB, action TEXT NOT NULL, outcome TEXT NOT NULL, bytes INT NOT NULL, sha256 BLOB, uploader INT NOT "
+    "NULL,"
     " tries INT NOT NULL, seen_ms INT NOT NULL, settled_ms INT NOT NULL, ready_ms INT NOT NULL, sent_ms INT NOT NULL,"
-    " confirmed_ms INT NOT NULL, package INT NOT NULL, is_public INT NOT NULL, proof TEXT, status INT NOT NULL, message BLOB,"
+    " confirmed_ms INT NOT NULL, package INT NOT NULL, is_public INT NOT NULL, proof TEXT, status INT NOT NULL, "
+    "message BLOB,"
     " err_kind TEXT, err_cause TEXT, err_sys INT, err BLOB);"
     "CREATE INDEX receipt_path ON receipt(path);"
     "CREATE INDEX receipt_at ON receipt(at_ms);";
@@ -52,7 +63,8 @@ static bool run(sqlite3 *db, const char *file, const char *text, struct err *e)
 bool schema_get_version(sqlite3 *db, const char *file, int *version, struct err *e)
 {
     sqlite3_stmt *s = NULL;
-    bool is_read = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+    bool is_read = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+                   sqlite3_step(s) == SQLITE_ROW;
     if (is_read)
         *version = sqlite3_column_int(s, 0);
     sqlite3_finalize(s);
@@ -62,8 +74,11 @@ bool schema_get_version(sqlite3 *db, const char *file, int *version, struct err 
 /* SQLite makes its files by umask; an empty one made before keeps our mode. */
 static bool make_private(const char *file, struct err *e)
 {
-    AUTO(fd_close) int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return fd >= 0 || err_sys(e, errno, "cannot create '%s'", file);
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, errno, "cannot create '%s'", file);
+    close(fd);
+    return true;
 }
 
 static bool copy_before(sqlite3 *db, const char *file, int version, struct err *e)
@@ -92,11 +107,12 @@ static bool lift(sqlite3 *db, const char *file, const char *const *step, int fro
 
 bool schema_lift(sqlite3 *db, const char *file, const char *const *step, int target, struct err *e)
 {
-    int version;
+    int version = 0;
     if (!schema_get_version(db, file, &version, e))
         return false;
     if (version > target)
-        return err_set(e, ERR_CONFIG, "the ledger '%s' has version %d, this brandsync knows version %d: install the newer one again",
+        return err_set(e, ERR_CONFIG,
+                       "the ledger '%s' has version %d, this brandsync knows version %d: install the newer one again",
                        file, version, target);
     if (version < 0)
         return damaged_err(file, "its version is negative", e);

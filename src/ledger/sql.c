@@ -6,19 +6,21 @@
 #include <limits.h>
 
 #define FILE_COLUMNS "state, dev, ino, size, mtime_ns, ctime_ns, bytes, sha256, receipt, is_racy"
-#define RECEIPT_COLUMNS \
-    "id, job, path, remote, asked_by, action, outcome, bytes, sha256, uploader, tries, seen_ms, settled_ms, ready_ms, sent_ms," \
+#define RECEIPT_COLUMNS                                                                                                \
+    "id, job, path, remote, asked_by, action, outcome, bytes, sha256, uploader, tries, seen_ms, settled_ms, "          \
+    "ready_ms, sent_ms,"                                                                                               \
     " confirmed_ms, package, is_public, proof, status, message, err_kind, err_cause, err_sys, err"
 /* ?1 since, ?2 job, ?3 limit; 0: any. ?4 path, NULL: any; ?5 to ?6 the range below it. */
-#define RECEIPT_FILTER \
+#define RECEIPT_FILTER                                                                                                 \
     "(?1 = 0 OR at_ms >= ?1) AND (?2 = 0 OR job = ?2) AND (?4 IS NULL OR path = ?4 OR (path > ?5 AND path < ?6))"
 /* The newest ids first, then their rows: what is sorted stays small. */
-#define RECEIPTS_BY(index, range) \
-    "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id IN (SELECT id FROM receipt INDEXED BY " index " WHERE " range " AND " \
-    RECEIPT_FILTER " ORDER BY id DESC LIMIT ?3) ORDER BY id DESC"
+#define RECEIPTS_BY(index, range)                                                                                      \
+    "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id IN (SELECT id FROM receipt INDEXED BY " index " WHERE " range    \
+    " AND " RECEIPT_FILTER " ORDER BY id DESC LIMIT ?3) ORDER BY id DESC"
 #define SINCE_RANGE "at_ms >= ?1"
 #define PATH_RANGE "path >= ?4 AND path < ?6"
-#define COUNT_FEW(index, range) "SELECT count(*) FROM (SELECT 1 FROM receipt INDEXED BY " index " WHERE " range " LIMIT 20000)"
+#define COUNT_FEW(index, range)                                                                                        \
+    "SELECT count(*) FROM (SELECT 1 FROM receipt INDEXED BY " index " WHERE " range " LIMIT 20000)"
 
 static const char *const sql_text[SQLS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -43,31 +45,37 @@ static const char *const sql_text[SQLS] = {
     [SQL_FILE_REMOVE] = "DELETE FROM file WHERE dir = ?1 AND name = ?2",
     [SQL_FILE_ROWS] = "SELECT " FILE_COLUMNS ", name FROM file WHERE dir = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
     /* Published before unpublished, then the latest. 0 is FILE_KNOWN. */
-    [SQL_FILE_OF_REMOTE] = "SELECT d.path, f.name, f.state, f.receipt FROM dir d JOIN file f ON f.dir = d.id AND f.name = ?2"
+    [SQL_FILE_OF_REMOTE] = "SELECT d.path, f.name, f.state, f.receipt FROM dir d JOIN file f ON f.dir = d.id AND "
+                           "f.name = ?2"
                            " WHERE d.remote = ?1 AND f.remote IS NULL AND f.state <> 0"
                            " UNION ALL SELECT d.path, f.name, f.state, f.receipt FROM file f JOIN dir d ON d.id = f.dir"
                            " WHERE f.remote = ?3 AND f.state <> 0 ORDER BY 3, 4 DESC LIMIT 1",
 
     [SQL_FOLDER_GET] = "SELECT is_published, is_public, title, receipt FROM folder WHERE remote = ?1",
-    [SQL_FOLDER_PUT] = "INSERT OR REPLACE INTO folder(remote, is_published, is_public, title, receipt) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_FOLDER_PUT] = "INSERT OR REPLACE INTO folder(remote, is_published, is_public, title, receipt) VALUES(?1, ?2, "
+                       "?3, ?4, ?5)",
     [SQL_FOLDER_REMOVE] = "DELETE FROM folder WHERE remote = ?1",
-    [SQL_FOLDER_NEXT] = "SELECT is_published, is_public, title, receipt, remote FROM folder WHERE remote > ?1 ORDER BY remote LIMIT 1",
+    [SQL_FOLDER_NEXT] = "SELECT is_published, is_public, title, receipt, remote FROM folder WHERE remote > ?1 ORDER BY "
+                        "remote LIMIT 1",
     [SQL_BEGUN_GET] = "SELECT is_finished FROM begun WHERE local = ?1",
     [SQL_BEGUN_PUT] = "INSERT OR REPLACE INTO begun(local, is_finished) VALUES(?1, ?2)",
 
-    [SQL_JOB_PUT] = "INSERT OR REPLACE INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+    [SQL_JOB_PUT] = "INSERT OR REPLACE INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+                    "?15, ?16, ?17, ?18,"
                     " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
     [SQL_JOB_REMOVE] = "DELETE FROM job WHERE id = ?1",
     [SQL_JOB_ALL] = "SELECT * FROM job WHERE id <= (SELECT max(id) FROM job) ORDER BY id",
 
-    [SQL_RECEIPT_ADD] = "INSERT INTO receipt(at_ms, " RECEIPT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+    [SQL_RECEIPT_ADD] = "INSERT INTO receipt(at_ms, " RECEIPT_COLUMNS
+                        ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
                         " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     [SQL_RECEIPT_ONE] = "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id = ?7 AND ?3 > 0 AND " RECEIPT_FILTER,
     [SQL_RECEIPT_SINCE] = RECEIPTS_BY("receipt_at", SINCE_RANGE),
     [SQL_RECEIPT_SINCE_FEW] = COUNT_FEW("receipt_at", SINCE_RANGE),
     [SQL_RECEIPT_PATH] = RECEIPTS_BY("receipt_path", PATH_RANGE),
     [SQL_RECEIPT_PATH_FEW] = COUNT_FEW("receipt_path", PATH_RANGE),
-    [SQL_RECEIPT_NEWEST] = "SELECT " RECEIPT_COLUMNS " FROM receipt NOT INDEXED WHERE " RECEIPT_FILTER " ORDER BY id DESC LIMIT ?3",
+    [SQL_RECEIPT_NEWEST] = "SELECT " RECEIPT_COLUMNS " FROM receipt NOT INDEXED WHERE " RECEIPT_FILTER
+                           " ORDER BY id DESC LIMIT ?3",
     [SQL_RECEIPT_OLDEST] = "SELECT id, at_ms, path FROM receipt WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_RECEIPT_REMOVE] = "DELETE FROM receipt WHERE id = ?1",
 };
@@ -76,8 +84,10 @@ static const char *const sql_text[SQLS] = {
 
 bool damaged_err(const char *file, const char *what, struct err *e)
 {
-    return err_set(e, ERR_LOCAL, "the ledger '%s' is damaged: %s; to begin a new one: "
-                   "brandsync resume --existing publish|assume-published|skip", file, what);
+    return err_set(e, ERR_LOCAL,
+                   "the ledger '%s' is damaged; to begin a new one: "
+                   "brandsync resume --existing publish|assume-published|skip (%s)",
+                   file, what);
 }
 
 static bool disk_is_full(int code, int sys)
@@ -88,7 +98,8 @@ static bool disk_is_full(int code, int sys)
 bool sql_err(sqlite3 *db, const char *file, struct err *e)
 {
     int code = sqlite3_errcode(db) & 0xff, sys = sqlite3_system_errno(db);
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_FORMAT || code == SQLITE_ERROR || code == SQLITE_MISMATCH)
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_FORMAT || code == SQLITE_ERROR ||
+        code == SQLITE_MISMATCH)
         return damaged_err(file, sqlite3_errmsg(db), e); /* our own SQL is right, so a table or column is not there */
     err_set(e, ERR_LOCAL, "ledger '%s': %s", file, sqlite3_errmsg(db));
     e->sys = sys;

@@ -71,9 +71,9 @@ static char *text_at(const struct item *i, uint32_t at)
     return at ? i->text + at : NULL;
 }
 
-const struct job *item_show(struct queue *q, const struct item *i)
+const struct job *item_show(const struct queue *q, const struct item *i)
 {
-    q->shown = (struct job){
+    *q->shown = (struct job){
         .id = i->id,
         .action = (enum job_action)i->action,
         .state = (enum job_state)i->state,
@@ -96,10 +96,10 @@ const struct job *item_show(struct queue *q, const struct item *i)
         .tries = i->tries,
     };
     if (i->last_sha256)
-        memcpy(q->shown.last_sha256, i->last_sha256, sizeof(q->shown.last_sha256));
+        memcpy(q->shown->last_sha256, i->last_sha256, sizeof(q->shown->last_sha256));
     if (i->why)
-        q->shown.why = *i->why;
-    return &q->shown;
+        q->shown->why = *i->why;
+    return q->shown;
 }
 
 bool item_is_asset(const struct item *i)
@@ -125,7 +125,7 @@ int64_t item_key(const struct item *i)
 
 static struct slot *slot_of(struct queue *q, int folder)
 {
-    size_t at = (size_t)(folder + 1);
+    size_t at = (size_t)folder + 1;
     BUG_ON(folder < -1 || folder > 0xffff);
     if (at >= q->slots) {
         q->slot = mem_grow(q->slot, at + 1, sizeof(*q->slot));

@@ -7,6 +7,7 @@ enum { QUICK_PACKAGE = 50 }; /* enough where replies are quick */
 struct queue *queue_new(const struct queue_opts *opts)
 {
     struct queue *q = mem_alloc(sizeof(*q));
+    q->shown = mem_alloc(sizeof(*q->shown));
     random_seed(&q->random, opts->seed);
     q->package_limit = QUICK_PACKAGE;
     queue_set_opts(q, opts);
@@ -33,6 +34,7 @@ void queue_free(struct queue *q)
     map_release(&q->nodes);
     map_release(&q->items);
     free(q->slot);
+    free(q->shown);
     free(q);
 }
 
@@ -133,7 +135,7 @@ static enum queue_added mark_again(struct queue *q, struct item *i, struct job *
 enum queue_added queue_add(struct queue *q, struct job *job, const struct job **kept)
 {
     struct item *i = map_get(&q->items, job->remote);
-    enum queue_added added = !i                       ? add_new(q, job, &i)
+    enum queue_added added = !i                        ? add_new(q, job, &i)
                              : i->state == JOB_SENDING ? mark_again(q, i, job)
                                                        : replace(q, i, job);
     job_free(job);
@@ -145,7 +147,7 @@ enum queue_added queue_add(struct queue *q, struct job *job, const struct job **
 const struct job *queue_find(const struct queue *q, const char *remote)
 {
     const struct item *i = map_get(&q->items, remote);
-    return i ? item_show((struct queue *)(uintptr_t)q, i) : NULL; /* the shown job is a window, no part of the queue */
+    return i ? item_show(q, i) : NULL;
 }
 
 void queue_drop(struct queue *q, const char *remote)
@@ -176,9 +178,9 @@ enum ending { END_DONE, END_AT_ONCE, END_TROUBLE };
 static enum ending ending_of(const struct receipt *r)
 {
     static const enum ending endings[OUTCOMES] = {
-        [OUTCOME_PUBLISHED] = END_DONE, [OUTCOME_DELIVERED] = END_DONE, [OUTCOME_UNPUBLISHED] = END_DONE,
-        [OUTCOME_MOVED] = END_DONE,     [OUTCOME_UNCHANGED] = END_DONE, [OUTCOME_CHANGED] = END_DONE,
-        [OUTCOME_REFUSED] = END_TROUBLE, [OUTCOME_RETRY] = END_TROUBLE, [OUTCOME_CANCELLED] = END_AT_ONCE,
+        [OUTCOME_PUBLISHED] = END_DONE,  [OUTCOME_DELIVERED] = END_DONE, [OUTCOME_UNPUBLISHED] = END_DONE,
+        [OUTCOME_MOVED] = END_DONE,      [OUTCOME_UNCHANGED] = END_DONE, [OUTCOME_CHANGED] = END_DONE,
+        [OUTCOME_REFUSED] = END_TROUBLE, [OUTCOME_RETRY] = END_TROUBLE,  [OUTCOME_CANCELLED] = END_AT_ONCE,
     };
     bool is_tenants = r->err.kind == ERR_TENANT || r->err.kind == ERR_AUTH || r->err.kind == ERR_CANCELLED;
     enum ending ending = endings[r->outcome];
@@ -306,7 +308,7 @@ void queue_counts(const struct queue *q, int folder, struct queue_counts *out)
 {
     *out = (struct queue_counts){0};
     for (size_t s = 0; s < q->slots; s++)
-        if (folder == -1 || s == (size_t)(folder + 1))
+        if (folder == -1 || s == (size_t)folder + 1)
             count_slot(&q->slot[s], out);
 }
 
@@ -314,6 +316,6 @@ void queue_each(const struct queue *q, bool (*visit)(void *arg, const struct job
 {
     const struct item *i;
     for (size_t at = 0; (i = map_next(&q->items, &at));)
-        if (!visit(arg, item_show((struct queue *)(uintptr_t)q, i)))
+        if (!visit(arg, item_show(q, i)))
             return;
 }

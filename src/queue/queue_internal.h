@@ -29,15 +29,15 @@ struct item {
     int32_t tries;
     uint8_t action, state, priority, after; /* after: the state that follows when it was marked again */
     bool is_asked, is_urgent, is_public, is_again;
-    bool is_big_sent;    /* counts among the big files being sent */
-    uint8_t suspicion;   /* refusals in company: 0 none; from 2 on its packages shrink */
-    uint16_t company;    /* jobs in the batch it was taken in */
-    struct node *node;   /* an asset's folder; a folder's own; NULL: unpublish */
+    bool is_big_sent;  /* counts among the big files being sent */
+    uint8_t suspicion; /* refusals in company: 0 none; from 2 on its packages shrink */
+    uint16_t company;  /* jobs in the batch it was taken in */
+    struct node *node; /* an asset's folder; a folder's own; NULL: unpublish */
     struct heap_node turn, age;
     struct seen seen;
     int64_t id, last_bytes, seen_ms, settled_ms, ready_ms, due_ms;
-    char *last_sha256;   /* NULL: none */
-    struct err *why;     /* NULL: none */
+    char *last_sha256; /* NULL: none */
+    struct err *why;   /* NULL: none */
 };
 enum { SUSPICION_ALONE = 5 };
 
@@ -71,15 +71,16 @@ struct queue {
     struct slot *slot;
     size_t slots;
     int64_t last_package, last_due_ms; /* a package comes back as one */
-    struct job shown; /* borrows from an item */
+    struct job *shown;                 /* the window: borrows from an item, which keeps its strings */
 };
 
 /* item.c */
 struct item *item_new(void);
 void item_free(struct item *i);
-void item_pack(struct queue *q, struct item *i, const struct job *job); /* all but state, node and standing; renews the map's key */
-const struct job *item_show(struct queue *q, const struct item *i);     /* lives until the next call of anything */
-void item_enter(struct queue *q, struct item *i, enum job_state state); /* takes its standing: heaps and counts */
+void item_pack(struct queue *q, struct item *i,
+               const struct job *job); /* all but state, node and standing; renews the map's key */
+const struct job *item_show(const struct queue *q, const struct item *i); /* lives until the next call of anything */
+void item_enter(struct queue *q, struct item *i, enum job_state state);   /* takes its standing: heaps and counts */
 void item_leave(struct queue *q, struct item *i);
 void item_set_state(struct queue *q, struct item *i, enum job_state state);
 bool item_is_asset(const struct item *i);
@@ -89,7 +90,7 @@ int64_t item_key(const struct item *i);
 /* node.c */
 void node_attach(struct queue *q, struct item *i); /* by action and remote; not while it has a standing */
 void node_detach(struct queue *q, struct item *i);
-void node_put(struct queue *q, struct item *i);    /* a ready asset or folder */
+void node_put(struct queue *q, struct item *i); /* a ready asset or folder */
 void node_remove(struct queue *q, struct item *i);
 void node_free(struct node *n);
 

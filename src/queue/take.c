@@ -93,7 +93,8 @@ static bool fits(const struct filling *f, const struct item *i)
     const struct batch *b = f->batch;
     if (b->count == 0)
         return true;
-    return may_join(f, i) && b->action == ACTION_PUBLISH && !b->is_big && b->bytes + i->seen.bytes <= QUEUE_PACKAGE_BYTES;
+    return may_join(f, i) && b->action == ACTION_PUBLISH && !b->is_big &&
+           b->bytes + i->seen.bytes <= QUEUE_PACKAGE_BYTES;
 }
 
 static struct batch *take_from(struct queue *q, struct node *n, enum lane lane, int others_idle)
@@ -110,8 +111,8 @@ static struct batch *take_from(struct queue *q, struct node *n, enum lane lane, 
 
 static struct node *node_of_turn(struct heap_node *turn, enum lane lane)
 {
-    return (struct node *)(void *)((char *)turn - offsetof(struct node, lane) - (size_t)lane * sizeof(struct node_lane) -
-                                   offsetof(struct node_lane, turn));
+    return (struct node *)(void *)((char *)turn - offsetof(struct node, lane) -
+                                   (size_t)lane * sizeof(struct node_lane) - offsetof(struct node_lane, turn));
 }
 
 static struct batch *take_assets(struct queue *q, int others_idle)

@@ -106,7 +106,7 @@ void receipt_fail(struct upload_one *u, struct receipt *r, const struct err *e)
 {
     static const enum outcome outcomes[ERR_KINDS] = {
         [ERR_NONE] = OUTCOME_RETRY,       [ERR_RETRY] = OUTCOME_RETRY,     [ERR_AUTH] = OUTCOME_RETRY,
-        [ERR_TENANT] = OUTCOME_RETRY,     [ERR_REFUSED] = OUTCOME_REFUSED, [ERR_CHANGED] = OUTCOME_CHANGED,
+        [ERR_TENANT] = OUTCOME_RETRY,     [ERR_REFUSED] = OUTCOME_RETRY, [ERR_CHANGED] = OUTCOME_CHANGED,
         [ERR_LOCAL] = OUTCOME_RETRY,      [ERR_CONFIG] = OUTCOME_RETRY,    [ERR_CANCELLED] = OUTCOME_CANCELLED,
     };
     r->err = *e;

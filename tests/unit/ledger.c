@@ -190,8 +190,9 @@ static bool see_path(void *arg, const char *path, const struct file_row *row)
 static void a_prefix_is_a_directory_not_a_beginning_of_letters(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/w/a%/1", "/w/a-b/1", "/w/a/1", "/w/a/2", "/w/a/b/3", "/w/a0/1", "/w/a_/1",
-                                        "/w/a\xff/1", "/w/\xff/1", "/w/\xff/\xff/1", "/w/\xff\xff/1"};
+    static const char *const paths[] = {"/w/a%/1",   "/w/a-b/1",       "/w/a/1",       "/w/a/2",
+                                        "/w/a/b/3",  "/w/a0/1",        "/w/a_/1",      "/w/a\xff/1",
+                                        "/w/\xff/1", "/w/\xff/\xff/1", "/w/\xff\xff/1"};
     static const struct {
         const char *below, *seen;
     } rows[] = {
@@ -266,7 +267,7 @@ static void a_remote_names_the_file_last_published_under_it(void **state)
         enum file_state state;
     } rows[] = {
         {"/w/a/plain.jpg", "/r/a/plain.jpg", FILE_PUBLISHED},
-        {"/w/a/odd#.jpg", "/r/a/odd-.jpg", FILE_PUBLISHED},      /* a mapped name */
+        {"/w/a/odd#.jpg", "/r/a/odd-.jpg", FILE_PUBLISHED},       /* a mapped name */
         {"/w/a/moved.jpg", "/r/other/moved.jpg", FILE_PUBLISHED}, /* `to` was changed later */
         {"/w/a/gone.jpg", "/r/a/gone.jpg", FILE_UNPUBLISHED},
         {"/w/a/known.jpg", "/r/a/known.jpg", FILE_KNOWN},
@@ -277,9 +278,17 @@ static void a_remote_names_the_file_last_published_under_it(void **state)
     static const struct {
         const char *remote, *path;
     } asked[] = {
-        {"/r/a/plain.jpg", "/w/a/plain.jpg"}, {"/r/a/odd-.jpg", "/w/a/odd#.jpg"}, {"/r/a/odd#.jpg", NULL},
-        {"/r/other/moved.jpg", "/w/a/moved.jpg"}, {"/r/a/moved.jpg", NULL}, {"/r/a/gone.jpg", "/w/a/gone.jpg"},
-        {"/r/a/known.jpg", NULL}, {"/r/a/x.jpg", "/w/a/x.jpg"}, {"/r/a/X.jpg", NULL}, {"/r/a", NULL}, {"", NULL},
+        {"/r/a/plain.jpg", "/w/a/plain.jpg"},
+        {"/r/a/odd-.jpg", "/w/a/odd#.jpg"},
+        {"/r/a/odd#.jpg", NULL},
+        {"/r/other/moved.jpg", "/w/a/moved.jpg"},
+        {"/r/a/moved.jpg", NULL},
+        {"/r/a/gone.jpg", "/w/a/gone.jpg"},
+        {"/r/a/known.jpg", NULL},
+        {"/r/a/x.jpg", "/w/a/x.jpg"},
+        {"/r/a/X.jpg", NULL},
+        {"/r/a", NULL},
+        {"", NULL},
         {"/r/\xef\xbf\xbd/-", "/w/\xff/\xfe"},
     };
     AUTO(ledger_closep) struct ledger *l = open_memory();
@@ -440,7 +449,12 @@ static void jobs_come_back_whole_and_one_that_was_sent_is_ready(void **state)
 static int64_t receipt_for(struct ledger *l, const char *path, int64_t job, enum outcome outcome, int64_t at_ms)
 {
     struct err e = {0};
-    struct receipt r = {.path = (char *)path, .remote = (char *)path, .job_id = job, .outcome = outcome, .confirmed_ms = at_ms, .proof = ""};
+    struct receipt r = {.path = (char *)path,
+                        .remote = (char *)path,
+                        .job_id = job,
+                        .outcome = outcome,
+                        .confirmed_ms = at_ms,
+                        .proof = ""};
     done(ledger_receipt_add(l, &r, &e), &e);
     return r.id;
 }
@@ -476,7 +490,7 @@ static void receipts_are_found_newest_first(void **state)
     static const struct {
         const char *path;
         int64_t job, at_ms;
-    } receipts[] = {{"/w/a/1", 11, 100}, {"/w/a/2", 12, 200}, {"/w/a", 13, 300}, {"/w/a-b/1", 14, 1},
+    } receipts[] = {{"/w/a/1", 11, 100}, {"/w/a/2", 12, 200},  {"/w/a", 13, 300},   {"/w/a-b/1", 14, 1},
                     {"/w/a/1", 15, 500}, {"/w/\xff", 12, 600}, {"/w/a%/x", 16, 700}};
     AUTO(ledger_closep) struct ledger *l = open_memory();
     for (size_t i = 0; i < ARRAY_LEN(receipts); i++)
@@ -524,10 +538,24 @@ static void a_receipt_comes_back_whole(void **state)
     (void)state;
     struct err e = {0};
     AUTO(ledger_closep) struct ledger *l = open_memory();
-    AUTO(receipt_release) struct receipt r = {
-        .job = full_job(), .outcome = OUTCOME_REFUSED, .bytes = 1, .sha256 = DIGEST_A, .uploader = 2, .tries = 3, .seen_ms = 4,
-        .settled_ms = 5, .ready_ms = 6, .sent_ms = 7, .confirmed_ms = 8, .package = 9, .is_public = true, .proof = "read-back",
-        .status = 400, .message = "Invalid property",
+    AUTO(receipt_release)
+    struct receipt r = {
+        .job = full_job(),
+        .outcome = OUTCOME_REFUSED,
+        .bytes = 1,
+        .sha256 = DIGEST_A,
+        .uploader = 2,
+        .tries = 3,
+        .seen_ms = 4,
+        .settled_ms = 5,
+        .ready_ms = 6,
+        .sent_ms = 7,
+        .confirmed_ms = 8,
+        .package = 9,
+        .is_public = true,
+        .proof = "read-back",
+        .status = 400,
+        .message = "Invalid property",
     };
     err_set(&r.err, ERR_REFUSED, "400");
     r.err.cause = CAUSE_ASSET_REFUSED;

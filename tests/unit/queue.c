@@ -56,13 +56,15 @@ static void assert_takes(struct queue *q, const char *names, int64_t now_ms)
     assert_string_equal(taken, names);
 }
 
-static enum queue_fate settle(struct queue *q, const char *remote, enum outcome outcome, enum err_kind kind, int64_t now_ms)
+static enum queue_fate settle(struct queue *q, const char *remote, enum outcome outcome, enum err_kind kind,
+                              int64_t now_ms)
 {
     struct receipt r = {.remote = (char *)remote, .outcome = outcome, .err.kind = kind};
     return queue_settle(q, &r, now_ms, NULL);
 }
 
-static void settle_batch(struct queue *q, const struct batch *b, enum outcome outcome, enum err_kind kind, int64_t package, int64_t now_ms)
+static void settle_batch(struct queue *q, const struct batch *b, enum outcome outcome, enum err_kind kind,
+                         int64_t package, int64_t now_ms)
 {
     for (size_t i = 0; i < b->count; i++) {
         struct receipt r = {.remote = b->job[i]->remote, .outcome = outcome, .err.kind = kind, .package = package};
@@ -114,8 +116,8 @@ static void a_job_being_sent_goes_again_with_the_newer_content(void **state)
         enum err_kind kind;
         int tries;
     } rows[] = {
-        {OUTCOME_PUBLISHED, ERR_NONE, 0}, {OUTCOME_CHANGED, ERR_CHANGED, 0}, {OUTCOME_RETRY, ERR_RETRY, 1},
-        {OUTCOME_REFUSED, ERR_REFUSED, 1}, {OUTCOME_RETRY, ERR_TENANT, 0}, {OUTCOME_CANCELLED, ERR_CANCELLED, 0},
+        {OUTCOME_PUBLISHED, ERR_NONE, 0},  {OUTCOME_CHANGED, ERR_CHANGED, 0}, {OUTCOME_RETRY, ERR_RETRY, 1},
+        {OUTCOME_REFUSED, ERR_REFUSED, 1}, {OUTCOME_RETRY, ERR_TENANT, 0},    {OUTCOME_CANCELLED, ERR_CANCELLED, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct job *kept;
@@ -191,8 +193,9 @@ static void what_is_urgent_goes_first_then_by_priority_and_age(void **state)
         {ACTION_UNPUBLISH, "/r/6/gone-young", PRIORITY_LOW, 100, false},
         {ACTION_UNPUBLISH, "/r/6/gone-old", PRIORITY_LOW, 99, false},
     };
-    static const char *const order[] = {"gone-old", "gone-young", "f", "low-urgent", "high-young", "normal-old", "collection",
-                                        "normal-young", "low-old", "-"};
+    static const char *const order[] = {"gone-old",   "gone-young", "f",          "low-urgent",
+                                        "high-young", "normal-old", "collection", "normal-young",
+                                        "low-old",    "-"};
     AUTO(queue_freep) struct queue *q = queue_new(&four);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct job *job = job_for(rows[i].action, rows[i].remote, (int64_t)i + 1);
@@ -280,7 +283,8 @@ static void a_package_leaves_work_for_idle_uploaders(void **state)
         int ready, others_idle;
         size_t first, second;
     } rows[] = {
-        {1, 3, 1, 0}, {20, 3, 20, 0}, {21, 3, 20, 1}, {40, 1, 20, 20}, {100, 3, 25, 25}, {100, 1, 50, 50}, {100, 0, 50, 50}, {1000, 3, 50, 50},
+        {1, 3, 1, 0},     {20, 3, 20, 0},   {21, 3, 20, 1},   {40, 1, 20, 20},
+        {100, 3, 25, 25}, {100, 1, 50, 50}, {100, 0, 50, 50}, {1000, 3, 50, 50},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(queue_freep) struct queue *q = queue_new(&four);
@@ -349,11 +353,11 @@ static void the_package_limit_follows_the_replies(void **state)
         enum outcome outcome;
         int times, limit;
     } rows[] = {
-        {10, 500, 50, OUTCOME_PUBLISHED, 20, 150},  /* slow replies: up to the most */
+        {10, 500, 50, OUTCOME_PUBLISHED, 20, 150}, /* slow replies: up to the most */
         {500, 10, 50, OUTCOME_PUBLISHED, 1, 112},
-        {500, 10, 50, OUTCOME_PUBLISHED, 20, 50},   /* quick ones: down to 50 */
-        {10, 500, 1, OUTCOME_PUBLISHED, 20, 50},    /* single assets say nothing */
-        {10, 60000, 50, OUTCOME_RETRY, 20, 50},     /* nor do failures */
+        {500, 10, 50, OUTCOME_PUBLISHED, 20, 50}, /* quick ones: down to 50 */
+        {10, 500, 1, OUTCOME_PUBLISHED, 20, 50},  /* single assets say nothing */
+        {10, 60000, 50, OUTCOME_RETRY, 20, 50},   /* nor do failures */
     };
     struct queue_opts opts = four;
     opts.package_assets = 150;
@@ -363,7 +367,8 @@ static void the_package_limit_follows_the_replies(void **state)
         struct receipt receipts[50];
         for (size_t n = 0; n < ARRAY_LEN(receipts); n++)
             receipts[n] = (struct receipt){.outcome = rows[i].outcome};
-        struct result result = {.receipt = receipts, .count = rows[i].count, .build_ms = rows[i].build_ms, .reply_ms = rows[i].reply_ms};
+        struct result result = {
+            .receipt = receipts, .count = rows[i].count, .build_ms = rows[i].build_ms, .reply_ms = rows[i].reply_ms};
         for (int n = 0; n < rows[i].times; n++)
             queue_learn(q, &result);
         assert_int_equal(queue_package_limit(q), rows[i].limit);
@@ -424,7 +429,8 @@ static void retry_after_is_honoured(void **state)
     AUTO(queue_freep) struct queue *q = queue_new(&four);
     add(q, ACTION_PUBLISH, "/r/a", 1);
     assert_takes(q, "a", 0);
-    struct receipt r = {.remote = (char *)"/r/a", .outcome = OUTCOME_RETRY, .err = {.kind = ERR_RETRY, .retry_after_ms = 60000}};
+    struct receipt r = {
+        .remote = (char *)"/r/a", .outcome = OUTCOME_RETRY, .err = {.kind = ERR_RETRY, .retry_after_ms = 60000}};
     queue_settle(q, &r, 100, &kept);
     assert_int_equal(kept->due_ms, 60100);
 }
@@ -435,7 +441,10 @@ static void the_tenants_trouble_costs_no_tries(void **state)
     static const struct {
         enum outcome outcome;
         enum err_kind kind;
-    } rows[] = {{OUTCOME_RETRY, ERR_TENANT}, {OUTCOME_RETRY, ERR_AUTH}, {OUTCOME_REFUSED, ERR_AUTH}, {OUTCOME_CANCELLED, ERR_NONE},
+    } rows[] = {{OUTCOME_RETRY, ERR_TENANT},
+                {OUTCOME_RETRY, ERR_AUTH},
+                {OUTCOME_REFUSED, ERR_AUTH},
+                {OUTCOME_CANCELLED, ERR_NONE},
                 {OUTCOME_RETRY, ERR_CANCELLED}};
     AUTO(queue_freep) struct queue *q = queue_new(&four);
     add(q, ACTION_PUBLISH, "/r/a", 1);
@@ -466,7 +475,8 @@ static void newer_content_goes_now_but_keeps_the_tries(void **state)
     AUTO(queue_freep) struct queue *q = queue_new(&four);
     add(q, ACTION_PUBLISH, "/r/a", 1);
     assert_takes(q, "a", 0);
-    struct receipt r = {.remote = (char *)"/r/a", .outcome = OUTCOME_RETRY, .err = {.kind = ERR_RETRY, .retry_after_ms = 60000}};
+    struct receipt r = {
+        .remote = (char *)"/r/a", .outcome = OUTCOME_RETRY, .err = {.kind = ERR_RETRY, .retry_after_ms = 60000}};
     queue_settle(q, &r, 0, NULL);
     assert_takes(q, "-", 1);
     assert_int_equal(queue_add(q, job_for(ACTION_PUBLISH, "/r/a", 1), &kept), QUEUE_REPLACED);
@@ -520,7 +530,8 @@ static void only_the_bad_one_of_a_package_fails(void **state)
             AUTO(mem_freep) char *names = names_of(b);
             bool is_bad = strstr(names, "0033") != NULL;
             published += is_bad ? 0 : (int)b->count;
-            settle_batch(q, b, is_bad ? rows[i].outcome : OUTCOME_PUBLISHED, is_bad ? rows[i].kind : ERR_NONE, requests + 1, now_ms);
+            settle_batch(q, b, is_bad ? rows[i].outcome : OUTCOME_PUBLISHED, is_bad ? rows[i].kind : ERR_NONE,
+                         requests + 1, now_ms);
         }
         while (true) {
             AUTO(batch_freep) struct batch *b = queue_take(q, 0, now_ms);
@@ -626,8 +637,8 @@ static void counts_are_by_state_and_folder(void **state)
         enum job_state state;
         int folder;
         int64_t ready_ms;
-    } rows[] = {{JOB_READY, 0, 50}, {JOB_READY, 2, 40}, {JOB_READY, 0, 60}, {JOB_WAITING, 0, 1}, {JOB_SCHEDULED, 0, 1}, {JOB_HELD, 2, 1},
-                {JOB_FAILED, -1, 1}, {JOB_READY, -1, 70}};
+    } rows[] = {{JOB_READY, 0, 50},    {JOB_READY, 2, 40}, {JOB_READY, 0, 60},  {JOB_WAITING, 0, 1},
+                {JOB_SCHEDULED, 0, 1}, {JOB_HELD, 2, 1},   {JOB_FAILED, -1, 1}, {JOB_READY, -1, 70}};
     struct queue_counts all, first, none;
     int64_t ids = 0;
     AUTO(queue_freep) struct queue *q = queue_new(&four);

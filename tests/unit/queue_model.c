@@ -14,13 +14,13 @@ enum { REMOTES = 60, FLIGHTS = 4, STEPS = 3000, SEEDS = 60 };
 struct entry {
     char *remote;
     bool is_folder;
-    bool is_there;      /* a job stands for it */
+    bool is_there; /* a job stands for it */
     bool is_flying, is_again;
-    int64_t version;    /* wanted; carried in last_bytes */
-    int64_t flying;     /* version on its way */
-    int64_t arrived;    /* version last published */
+    int64_t version; /* wanted; carried in last_bytes */
+    int64_t flying;  /* version on its way */
+    int64_t arrived; /* version last published */
     int64_t bytes;
-    bool is_stuck;      /* held or failed */
+    bool is_stuck; /* held or failed */
 };
 struct flight {
     struct batch *batch;
@@ -34,10 +34,10 @@ struct model {
     int64_t now_ms, versions, packages, ids;
 };
 
-#define CHECK(m, condition)                                                        \
-    do {                                                                           \
-        if (!(condition))                                                          \
-            fail_msg("QUEUE_SEED=%s: %s", getenv("QUEUE_SEED"), #condition);       \
+#define CHECK(m, condition)                                                                                            \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            fail_msg("QUEUE_SEED=%s: %s", getenv("QUEUE_SEED"), #condition);                                           \
     } while (0)
 
 /* /r/0, /r/0/1, /r/0/1/2 ... are folders; their assets lie in them. */
@@ -177,8 +177,9 @@ static void land(struct model *m, int slot, bool is_well)
     static const struct {
         enum outcome outcome;
         enum err_kind kind;
-    } ends[] = {{OUTCOME_PUBLISHED, ERR_NONE}, {OUTCOME_PUBLISHED, ERR_NONE}, {OUTCOME_RETRY, ERR_RETRY}, {OUTCOME_RETRY, ERR_TENANT},
-                {OUTCOME_REFUSED, ERR_REFUSED}, {OUTCOME_CANCELLED, ERR_CANCELLED}, {OUTCOME_RETRY, ERR_LOCAL}};
+    } ends[] = {{OUTCOME_PUBLISHED, ERR_NONE}, {OUTCOME_PUBLISHED, ERR_NONE},  {OUTCOME_RETRY, ERR_RETRY},
+                {OUTCOME_RETRY, ERR_TENANT},   {OUTCOME_REFUSED, ERR_REFUSED}, {OUTCOME_CANCELLED, ERR_CANCELLED},
+                {OUTCOME_RETRY, ERR_LOCAL}};
     struct batch *b = take(&m->flight[slot].batch);
     int64_t end = is_well ? 0 : random_below(&m->random, ARRAY_LEN(ends));
     for (size_t i = 0; b && i < b->count; i++)
@@ -229,7 +230,10 @@ static void step(struct model *m)
     case 1:
         queue_wake(m->q, m->now_ms);
         return;
-    case 2: case 3: case 4: case 5:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
         add(m);
         return;
     default:
@@ -271,7 +275,12 @@ static void drain(struct model *m)
 static void run_seed(uint64_t seed)
 {
     char text[24];
-    struct queue_opts opts = {.uploaders = FLIGHTS, .retry_first_ms = 200, .retry_max_ms = 2000, .package_assets = 30, .attempts = 4, .seed = seed};
+    struct queue_opts opts = {.uploaders = FLIGHTS,
+                              .retry_first_ms = 200,
+                              .retry_max_ms = 2000,
+                              .package_assets = 30,
+                              .attempts = 4,
+                              .seed = seed};
     struct model m = {.now_ms = 1000};
     snprintf(text, sizeof(text), "%llu", (unsigned long long)seed);
     setenv("QUEUE_SEED", text, 1);

