@@ -3,7 +3,8 @@
 #include "cmd_internal.h"
 
 const struct option_spec global_options[] = {
-    {"profile", 'p', "NAME|FILE", "/etc/brandsync/NAME.yaml, or a file; default: $BRANDSYNC_PROFILE, else the only one there"},
+    {"profile", 'p', "NAME|FILE",
+     "/etc/brandsync/NAME.yaml, or a file; default: $BRANDSYNC_PROFILE, else the only one there"},
     {"json", 0, NULL, "answer as JSON"},
     {"plain", 0, NULL, "answer as `label: value` lines, for screen readers and grep"},
     {"quiet", 'q', NULL, "say nothing but trouble and what was asked for"},
@@ -11,6 +12,8 @@ const struct option_spec global_options[] = {
     {"version", 0, NULL, "print the version"},
     {0},
 };
+
+enum { OPTION_COLUMNS = 34 };
 
 /* --- finding ------------------------------------------------------------------------------------------- */
 
@@ -102,7 +105,8 @@ static bool unknown_option(const struct reader *r, const char *name, size_t len,
     if (command && has_word(command->later, name, len))
         return err_set(e, ERR_CONFIG, "--%s is not built in this version yet", only);
     if (!command)
-        return err_set(e, ERR_CONFIG, "unknown option --%s; a command's own options stand behind its name", QUOTED(only));
+        return err_set(e, ERR_CONFIG, "unknown option --%s; a command's own options stand behind its name",
+                       QUOTED(only));
     if (near)
         return err_set(e, ERR_CONFIG, "unknown option --%s; the nearest is --%s", QUOTED(only), near);
     return err_set(e, ERR_CONFIG, "unknown option --%s", QUOTED(only));
@@ -151,11 +155,24 @@ static bool is_group(const struct command *commands, const char *word)
     return false;
 }
 
+/* "key" alone: which of them? */
+static bool half_command(const struct reader *r, const char *group, struct err *e)
+{
+    AUTO(buf_release) struct buf names = BUF_INIT(1024);
+
+    for (const struct command *c = r->commands; c->name; c++)
+        if (c->run && str_starts(c->name, group) && c->name[strlen(group)] == ' ')
+            buf_printf(&names, "%s%s", names.len ? ", " : "", c->name);
+    return err_set(e, ERR_CONFIG, "%s is one of: %s", group, names.data ? names.data : "");
+}
+
 static bool unknown_command(const struct reader *r, const char *name, struct err *e)
 {
     const char *names[64];
     size_t count = 0;
 
+    if (is_group(r->commands, name))
+        return half_command(r, name, e);
     for (const struct command *c = r->commands; c->name && count < ARRAY_LEN(names); c++)
         if (c->run)
             names[count++] = c->name;
@@ -265,23 +282,24 @@ bool args_int(const struct args *a, const char *option, int min, int max, int *o
 
 /* --- help ----------------------------------------------------------------------------------------------------- */
 
-static void help_option(const struct option_spec *s, struct buf *out)
+void option_help(const struct option_spec *s, struct buf *out)
 {
     AUTO(mem_freep) char *letter = s->letter ? str_printf("-%c, ", s->letter) : str_copy("    ");
-    AUTO(mem_freep) char *shown = str_printf("  %s--%s%s%s", letter, s->name, s->value ? " " : "", s->value ? s->value : "");
+    AUTO(mem_freep) char *value = s->value ? str_printf(" %s", s->value) : str_copy("");
+    AUTO(mem_freep) char *shown = str_printf("  %s--%s%s", letter, s->name, value);
 
-    render_padded(out, shown, 30);
-    buf_printf(out, "%s%s\n", strlen(shown) >= 30 ? "  " : "", s->help);
+    render_padded(out, shown, OPTION_COLUMNS);
+    buf_printf(out, "%s\n", s->help);
 }
 
 void command_help(const struct command *c, struct buf *out)
 {
-    buf_printf(out, "Usage: brandsync %s%s%s%s\n%s\n", c->name, c->options ? " [options]" : "", c->operands[0] ? " " : "", c->operands,
-               c->summary);
+    buf_printf(out, "Usage: brandsync %s%s%s%s\n%s\n", c->name, c->options ? " [options]" : "",
+               c->operands[0] ? " " : "", c->operands, c->summary);
     if (c->options)
         buf_char(out, '\n');
     for (const struct option_spec *s = c->options; s && s->name; s++)
-        help_option(s, out);
-    buf_printf(out, "\nExample: %s\n\nExit codes: 0 done, 64 usage, 78 profile%s%s. Options for every command: brandsync --help\n", c->example,
+        option_help(s, out);
+    buf_printf(out, "\nExample:     %s\nExit codes:  0 done, 64 usage, 78 profile%s%s\n", c->example,
                c->exits[0] ? ", " : "", c->exits);
 }

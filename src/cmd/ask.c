@@ -2,6 +2,7 @@
 /* ask - questions on the terminal. Without one nothing is asked: the caller names the option instead. */
 #include "cmd_internal.h"
 
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -45,17 +46,20 @@ bool ask_secret(const char *question, struct secret *out)
 {
     char line[4096];
     struct termios before, silent;
-    bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+    sigset_t all, mask;
 
+    if (tcgetattr(STDIN_FILENO, &before) < 0)
+        return false; /* a secret that everybody sees is none */
     fflush(stdout);
     fprintf(stderr, "%s > ", question);
+    sigfillset(&all); /* no signal ends us while the terminal is silent: it comes behind the line */
+    sigprocmask(SIG_BLOCK, &all, &mask);
     silent = before;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-    if (!is_terminal || tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0)
-        return false; /* a secret that everybody sees is none */
     setvbuf(stdin, NULL, _IONBF, 0); /* no copy of it in the library's buffer */
-    bool is_read = read_line(line, sizeof(line)) && line[0];
+    bool is_read = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 && read_line(line, sizeof(line)) && line[0];
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     fputc('\n', stderr);
     if (is_read)
         secret_set(out, line, strlen(line));

@@ -15,6 +15,8 @@ const struct cause_info agent_not_running = {
     .fix = "systemctl start brandsyncd@NAME; why it stopped: journalctl -u brandsyncd@NAME",
 };
 
+const atomic_bool never_cancelled;
+
 void cmd_release(struct cmd *c)
 {
     args_release(&c->args);
@@ -48,9 +50,9 @@ int cmd_fail(const struct cmd *c, int code, const char *fmt, ...)
 int exit_of(const struct err *e)
 {
     static const int codes[ERR_KINDS] = {
-        [ERR_NONE] = EX_SOFTWARE,     [ERR_RETRY] = EX_UNAVAILABLE, [ERR_AUTH] = EX_NOPERM, [ERR_TENANT] = EX_UNAVAILABLE,
-        [ERR_REFUSED] = EX_UNAVAILABLE, [ERR_CHANGED] = EX_TEMPFAIL, [ERR_LOCAL] = EX_IOERR, [ERR_CONFIG] = EX_CONFIG,
-        [ERR_CANCELLED] = EX_TEMPFAIL,
+        [ERR_NONE] = EX_SOFTWARE,      [ERR_RETRY] = EX_UNAVAILABLE,   [ERR_AUTH] = EX_NOPERM,
+        [ERR_TENANT] = EX_UNAVAILABLE, [ERR_REFUSED] = EX_UNAVAILABLE, [ERR_CHANGED] = EX_TEMPFAIL,
+        [ERR_LOCAL] = EX_IOERR,        [ERR_CONFIG] = EX_CONFIG,       [ERR_CANCELLED] = EX_TEMPFAIL,
     };
 
     if (e->cause == CAUSE_PROFILE)
@@ -168,7 +170,8 @@ static int say_nobody(const struct cmd *c, const char *why)
     AUTO(mem_freep) char *fix = cmd_start_line(c->profile);
     AUTO(mem_freep) char *reason = str_printf("%s (%s)", why, agent_not_running.name);
 
-    print_card(c, agent_not_running.what, reason, fix, "nothing was changed; what lies in the watched folders is looked at when it starts");
+    print_card(c, agent_not_running.what, reason, fix,
+               "nothing was changed; what lies in the watched folders is looked at when it starts");
     return EX_UNAVAILABLE;
 }
 
@@ -230,7 +233,8 @@ static int say_unreadable(const struct cmd *c, const struct err *e)
     AUTO(mem_freep) char *ledger = path_join(c->profile->state, "ledger.db");
 
     if (is_forbidden(ledger))
-        return cmd_fail(c, EX_NOPERM, "the agent is not running, and its ledger may not be read: run as brandsync or root");
+        return cmd_fail(c, EX_NOPERM,
+                        "the agent is not running, and its ledger may not be read: run as brandsync or root");
     if (access(ledger, F_OK) < 0 && errno == ENOENT)
         return say_nobody(c, e->text);
     return cmd_fail_err(c, e);

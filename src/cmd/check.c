@@ -18,8 +18,8 @@ static char *user_name(void)
 
 static json_t *problem_json(const struct problem *p)
 {
-    return json_pack("{s:s, s:i, s:i, s:s, s:s?}", "severity", p->is_warning ? "warning" : "error", "line", p->line, "column", p->column, "text",
-                     SAFE(p->text), "hint", p->hint ? SAFE(p->hint) : NULL);
+    return json_pack("{s:s, s:i, s:i, s:s, s:s?}", "severity", p->is_warning ? "warning" : "error", "line", p->line,
+                     "column", p->column, "text", SAFE(p->text), "hint", p->hint ? SAFE(p->hint) : NULL);
 }
 
 static void check_json(const struct problems *p)
@@ -28,8 +28,9 @@ static void check_json(const struct problems *p)
 
     for (size_t i = 0; i < p->count; i++)
         json_array_append_new(list, problem_json(&p->item[i]));
-    AUTO(json_freep) json_t *object = json_pack("{s:I, s:I, s:o}", "errors", (json_int_t)p->errors, "warnings",
-                                                (json_int_t)(p->count - p->errors), "problems", list);
+    AUTO(json_freep)
+    json_t *object = json_pack("{s:I, s:I, s:o}", "errors", (json_int_t)p->errors, "warnings",
+                               (json_int_t)(p->count - p->errors), "problems", list);
     control_set_path(object, "file", p->file);
     print_json(object);
 }
@@ -38,15 +39,17 @@ static void say_good(const struct cmd *c, const struct problems *p, const char *
 {
     AUTO(mem_freep) char *user = user_name();
     AUTO(buf_release) struct buf out = BUF_INIT(1 << 20);
-    AUTO(mem_freep) char *sentence = str_printf("%s: 0 errors, %s (checked as user %s)", path_name(c->profile_file),
-                                                COUNT_OF((int64_t)(p->count - p->errors), "warning"), user);
+    AUTO(mem_freep)
+    char *sentence = str_printf("%s: 0 errors, %s (checked as user %s)", path_name(c->profile_file),
+                                COUNT_OF((int64_t)(p->count - p->errors), "warning"), user);
     struct style style = c->style;
 
     if (!c->is_quiet)
         render_verdict(&out, &style, "ok", sentence);
     buf_str(&out, problems);
     print_buf(&out);
-    cmd_hint(c, "Unproven on a real tenant: its importer's path is not public, and public folders are shown as requested, not as it decided.");
+    cmd_hint(c, "Unproven on a real tenant: its importer's path is not public, and public folders are shown as "
+                "requested, not as it decided.");
     cmd_hint(c, "Next: brandsync token check, then brandsync test");
 }
 

@@ -44,10 +44,10 @@ struct command {
     const char *operands; /* as usage shows them: "PATH..." */
     const char *summary;  /* one line */
     const char *example;
-    const char *exits;    /* exit codes beside 0 and 64 */
+    const char *exits;                 /* exit codes beside 0 and 64 */
     const struct option_spec *options; /* NULL: none */
-    const char *later;    /* options that this version lacks: "at title" */
-    int least, most;      /* operands; most -1: any number */
+    const char *later;                 /* options that this version lacks: "at title" */
+    int least, most;                   /* operands; most -1: any number */
     bool has_json;
     int (*run)(struct cmd *c); /* NULL: the command is not built in this version */
 };
@@ -59,7 +59,7 @@ struct args {
     struct given {
         const struct option_spec *option;
         const char *value; /* "" for a flag */
-    } *given;
+    } * given;
     size_t givens;
     const char **operand;
     size_t operands;
@@ -74,6 +74,7 @@ const char *args_text(const struct args *a, const char *option); /* the last one
 bool args_int(const struct args *a, const char *option, int min, int max, int *out, struct err *e) MUST_CHECK;
 const struct command *command_find(const struct command *commands, const char *name); /* NULL: there is none */
 void command_help(const struct command *command, struct buf *out);
+void option_help(const struct option_spec *option, struct buf *out);
 
 /* --- words.c --------------------------------------------------------------------------------------------- */
 
@@ -99,13 +100,13 @@ void time_say(struct buf *out, const char *sentence, int64_t now_ms);
 
 struct style {
     bool has_colour, is_plain;
-    int columns;    /* 0: lines may be of any length, and no path is shortened (pipes) */
+    int columns; /* 0: lines may be of any length, and no path is shortened (pipes) */
     int64_t now_ms;
 };
 /* Colour only on a terminal, and not against NO_COLOR or TERM=dumb. */
 struct style style_of(int fd, bool is_plain, int64_t now_ms);
 
-size_t text_columns(const char *text); /* characters, each counted as one column */
+size_t text_columns(const char *text);                              /* characters, each counted as one column */
 void render_padded(struct buf *out, const char *text, int columns); /* negative: to the right */
 /* A path as a shell takes it, if need be shortened in the middle: whole directories, never the name. */
 char *render_path(char *out, size_t size, const char *path, int columns);
@@ -113,7 +114,8 @@ char *render_path(char *out, size_t size, const char *path, int columns);
 void render_verdict(struct buf *out, const struct style *s, const char *verdict, const char *sentence);
 /* The lines below a verdict; NULL or "" leaves one out. */
 void render_card(struct buf *out, const char *why, const char *fix, const char *safe);
-void render_plain(struct buf *out, const char *label, const char *fmt, ...) PRINTF(3, 4); /* "label: value", with an empty value nothing */
+void render_plain(struct buf *out, const char *label, const char *fmt, ...)
+    PRINTF(3, 4); /* "label: value", with an empty value nothing */
 /* JSON as it is handed out: indented, in the order given, without "ok". */
 int print_json(json_t *object);
 int print_buf(const struct buf *out); /* to standard output; 0 */
@@ -153,8 +155,10 @@ extern const struct cause_info agent_not_running; /* known here, where no agent 
 #define OFFLINE_HINT "the agent is not running; this is from its ledger"
 
 /* Both take `request` and need c->profile. NULL: *code is the exit code of what was said. */
-json_t *cmd_operate(struct cmd *c, json_t *request, int *code);                  /* needs the agent */
-json_t *cmd_read(struct cmd *c, json_t *request, bool *is_offline, int *code);   /* else from the ledger */
+json_t *cmd_operate(struct cmd *c, json_t *request, int *code);                /* needs the agent */
+json_t *cmd_read(struct cmd *c, json_t *request, bool *is_offline, int *code); /* else from the ledger */
+/* For what may be cancelled: commands are ended by Ctrl-C instead. */
+extern const atomic_bool never_cancelled;
 /* A running agent that had given up tries at once; without one there is nobody to tell. */
 void cmd_wake(const struct cmd *c);
 
@@ -172,9 +176,11 @@ int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *report) MUST_CHECK;
 /* --- ask.c: only when ask_is_possible, on standard error -------------------------------------------------------------- */
 
 bool ask_is_possible(void);
-char *ask_text(const char *question, const char *standard); /* NULL: the input ended. `standard` is what an empty line means, may be NULL */
+char *ask_text(const char *question,
+               const char *standard); /* NULL: the input ended. `standard` is what an empty line means, may be NULL */
 bool ask_yes(const char *question, bool standard);
-bool ask_secret(const char *question, struct secret *out); /* without echo; false: nothing was typed, or the echo cannot be put off */
+bool ask_secret(const char *question,
+                struct secret *out); /* without echo; false: nothing was typed, or the echo cannot be put off */
 
 /* --- the commands ---------------------------------------------------------------------------------------------- */
 
@@ -195,8 +201,9 @@ int test_run(struct cmd *c);
 int token_check_run(struct cmd *c);
 int unpublish_run(struct cmd *c);
 
-extern const struct option_spec check_options[], init_options[], key_create_options[], key_export_options[], key_show_options[],
-    publish_options[], queue_list_options[], receipts_options[], test_options[], unpublish_options[];
+extern const struct option_spec check_options[], init_options[], key_create_options[], key_export_options[],
+    key_show_options[], publish_options[], queue_list_options[], receipts_options[], test_options[],
+    unpublish_options[];
 
 /* The pure halves, for their tests. */
 void explain_render(const json_t *answer, int64_t now_ms, struct buf *out);

@@ -7,14 +7,16 @@
 /* The state, then the sentence; "published today 22:14:07" needs no colon between. */
 void explain_render(const json_t *answer, int64_t now_ms, struct buf *out)
 {
-    const char *state = control_get_text(answer, "state"), *sentence = control_get_text(answer, "sentence"), *fix = control_get_text(answer, "fix");
+    const char *state = control_get_text(answer, "state"), *sentence = control_get_text(answer, "sentence"),
+               *fix = control_get_text(answer, "fix");
     AUTO(buf_release) struct buf said = BUF_INIT(1 << 16);
     int64_t ms;
     size_t first = strcspn(sentence, " ,;");
     AUTO(mem_freep) char *word = str_copy_n(sentence, first);
 
     time_say(&said, sentence, now_ms);
-    buf_printf(out, "%s%s %s\n", SAFE(state), time_parse_rfc3339(word, &ms) ? "" : ":", SAFE(said.data ? said.data : ""));
+    buf_printf(out, "%s%s %s\n", SAFE(state), time_parse_rfc3339(word, &ms) ? "" : ":",
+               SAFE(said.data ? said.data : ""));
     if (fix[0] && !strstr(sentence, fix))
         render_card(out, NULL, fix, NULL);
 }
@@ -34,9 +36,10 @@ static json_t *request_for(const char *path)
     if (lstat(path, &st) < 0)
         return request;
     json_object_set_new(request, "is_dir", json_boolean(S_ISDIR(st.st_mode)));
-    json_object_set_new(request, "file", json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t)st.st_size, "mtime_ns",
-                                                   (json_int_t)ns_of(st.st_mtim), "ctime_ns", (json_int_t)ns_of(st.st_ctim), "ino",
-                                                   (json_int_t)st.st_ino, "dev", (json_int_t)st.st_dev));
+    json_object_set_new(request, "file",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes", (json_int_t)st.st_size, "mtime_ns",
+                                  (json_int_t)ns_of(st.st_mtim), "ctime_ns", (json_int_t)ns_of(st.st_ctim), "ino",
+                                  (json_int_t)st.st_ino, "dev", (json_int_t)st.st_dev));
     return request;
 }
 

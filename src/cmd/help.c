@@ -2,14 +2,16 @@
 /* help - of the program, of a command, and of a cause: the name in brackets that cards and items carry. */
 #include "cmd_internal.h"
 
+enum { NAME_COLUMNS = 28 };
+
 static void list_commands(const struct command *commands, struct buf *out)
 {
     for (const struct command *c = commands; c->name; c++) {
         if (!c->run)
             continue;
         AUTO(mem_freep) char *name = str_printf("  %s %s", c->name, c->operands);
-        render_padded(out, name, 22);
-        buf_printf(out, "%s%s\n", strlen(name) >= 22 ? "  " : "", c->summary);
+        render_padded(out, name, NAME_COLUMNS);
+        buf_printf(out, "%s\n", c->summary);
     }
 }
 
@@ -19,12 +21,8 @@ static void help_program(const struct command *commands, struct buf *out)
                  "The operator's tool of the agent that publishes assets to a Brand Portal tenant.\n\n");
     list_commands(commands, out);
     buf_str(out, "\nFor every command, before or behind its name:\n");
-    for (const struct option_spec *s = global_options; s->name; s++) {
-        AUTO(mem_freep) char *name = str_printf("  %c%c%c --%s%s%s", s->letter ? '-' : ' ', s->letter ? s->letter : ' ', s->letter ? ',' : ' ',
-                                                s->name, s->value ? " " : "", s->value ? s->value : "");
-        render_padded(out, name, 30);
-        buf_printf(out, "%s\n", s->help);
-    }
+    for (const struct option_spec *s = global_options; s->name; s++)
+        option_help(s, out);
     buf_str(out, "\nMore: brandsync help COMMAND, brandsync help CAUSE (a name in brackets, such as tenant.busy)\n");
 }
 
@@ -98,6 +96,7 @@ int help_run(struct cmd *c)
         help_program(c->commands, &out);
         return print_buf(&out);
     }
-    AUTO(mem_freep) char *topic = a->operands == 2 ? str_printf("%s %s", a->operand[0], a->operand[1]) : str_copy(a->operand[0]);
+    AUTO(mem_freep)
+    char *topic = a->operands == 2 ? str_printf("%s %s", a->operand[0], a->operand[1]) : str_copy(a->operand[0]);
     return help_topic(c, topic);
 }

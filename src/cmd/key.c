@@ -3,9 +3,11 @@
 #include "cmd_internal.h"
 #include "identity.h"
 
-#define KEY_FILES \
-    {"key", 0, "FILE", "the private key; default: identity.private_key_file of the profile"}, \
-    {"certificate-file", 0, "FILE", "its certificate; default: identity.certificate_file of the profile"}
+#define KEY_FILES                                                                                                      \
+    {"key", 0, "FILE", "the private key; default: identity.private_key_file of the profile"},                          \
+    {                                                                                                                  \
+        "certificate-file", 0, "FILE", "its certificate; default: identity.certificate_file of the profile"            \
+    }
 
 const struct option_spec key_create_options[] = {
     {"bits", 0, "N", "2048 to 8192; default 2048"},
@@ -52,22 +54,24 @@ static int find_files(struct cmd *c, struct key_files *f)
     f->common_name = str_printf("brandsync %s", c->profile->name);
     if (f->key && f->certificate)
         return 0;
-    return cmd_fail(c, EX_CONFIG, "the profile names no private_key_file and certificate_file: only identity.mode jwt has them");
+    return cmd_fail(c, EX_CONFIG,
+                    "the profile names no private_key_file and certificate_file: only identity.mode jwt has them");
 }
 
 static void info_render(const struct cmd *c, const struct key_info *info, struct buf *out)
 {
     buf_printf(out, "key          RSA, %d bits\n", info->bits);
     buf_printf(out, "certificate  %s\n", SAFE(info->subject));
-    buf_printf(out, "valid        %s to %s\n", WHEN(info->not_before_ms, c->now_ms), WHEN(info->not_after_ms, c->now_ms));
+    buf_printf(out, "valid        %s to %s\n", WHEN(info->not_before_ms, c->now_ms),
+               WHEN(info->not_after_ms, c->now_ms));
     buf_printf(out, "sha256       %s\n", info->fingerprint_sha256);
 }
 
 static json_t *info_json(const struct key_info *info)
 {
     return json_pack("{s:i, s:s, s:s, s:s, s:s, s:b}", "bits", info->bits, "subject", SAFE(info->subject), "not_before",
-                     RFC3339(info->not_before_ms), "not_after", RFC3339(info->not_after_ms), "fingerprint_sha256", info->fingerprint_sha256, "is_pair",
-                     info->is_pair);
+                     RFC3339(info->not_before_ms), "not_after", RFC3339(info->not_after_ms), "fingerprint_sha256",
+                     info->fingerprint_sha256, "is_pair", info->is_pair);
 }
 
 int key_create_run(struct cmd *c)
@@ -90,7 +94,8 @@ int key_create_run(struct cmd *c)
         return 0;
     info_render(c, &info, &out);
     print_buf(&out);
-    cmd_hint(c, "Wrote %s and %s. Next: brandsync key export, and give that certificate to the credential", SHELL(f.key), SHELL(f.certificate));
+    cmd_hint(c, "Wrote %s and %s. Next: brandsync key export, and give that certificate to the credential",
+             SHELL(f.key), SHELL(f.certificate));
     return 0;
 }
 
@@ -110,7 +115,8 @@ int key_show_run(struct cmd *c)
     info_render(c, &info, &out);
     code = c->wants_json ? print_json(object) : print_buf(&out);
     if (!info.is_pair)
-        return cmd_fail(c, EX_CONFIG, "the certificate is not of this key: brandsync key create --force makes a new pair");
+        return cmd_fail(c, EX_CONFIG,
+                        "the certificate is not of this key: brandsync key create --force makes a new pair");
     if (info.not_after_ms < c->now_ms)
         return cmd_fail(c, EX_CONFIG, "the certificate ended: brandsync key create --force makes a new pair");
     return code;

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 enum {
-    CHUNK_PATHS = 1000,          /* in one request: the agent plans them in one turn of its loop */
-    CHUNK_BYTES = 900 * 1024,    /* a frame is at most 1 MiB */
+    CHUNK_PATHS = 1000,       /* in one request: the agent plans them in one turn of its loop */
+    CHUNK_BYTES = 900 * 1024, /* a frame is at most 1 MiB */
     FILES_FROM_BYTES = 64 << 20,
 };
 
@@ -48,7 +48,8 @@ static void send_chunk(struct order *o, struct chunk *chunk)
 {
     if (o->is_over || json_array_size(chunk->paths) == 0)
         return;
-    AUTO(json_freep) json_t *answer = cmd_operate(o->c, json_pack("{s:s, s:O}", "verb", "publish", "paths", chunk->paths), &o->code);
+    AUTO(json_freep)
+    json_t *answer = cmd_operate(o->c, json_pack("{s:s, s:O}", "verb", "publish", "paths", chunk->paths), &o->code);
     json_array_clear(chunk->paths);
     chunk->bytes = 0;
     if (!answer) {
@@ -156,13 +157,16 @@ static void add_named(struct order *o, const char *named)
 
     if (lstat(path, &st) < 0) {
         o->code = errno == EACCES ? EX_NOPERM : EX_NOINPUT;
-        cmd_fail(o->c, o->code, "%s: %s", SHELL(named), errno == ENOENT ? "no such file or directory" : strerrordesc_np(errno));
-    } else if (S_ISREG(st.st_mode) || (S_ISDIR(st.st_mode) && !profile_folder_of(p, path) && !leads_to_a_folder(p, path))) {
+        cmd_fail(o->c, o->code, "%s: %s", SHELL(named),
+                 errno == ENOENT ? "no such file or directory" : strerrordesc_np(errno));
+    } else if (S_ISREG(st.st_mode) ||
+               (S_ISDIR(st.st_mode) && !profile_folder_of(p, path) && !leads_to_a_folder(p, path))) {
         add_path(o, path, S_ISDIR(st.st_mode)); /* the agent says what it thinks of it */
     } else if (S_ISDIR(st.st_mode)) {
         walk(o, path);
     } else {
-        skip_path(o, path, S_ISLNK(st.st_mode) ? "it is a symbolic link, which is not followed" : "it is no regular file");
+        skip_path(o, path,
+                  S_ISLNK(st.st_mode) ? "it is a symbolic link, which is not followed" : "it is no regular file");
     }
 }
 
@@ -221,8 +225,9 @@ static bool is_in_vain(const struct order *o)
 static int finish(struct order *o)
 {
     struct cmd *c = o->c;
-    AUTO(json_freep) json_t *answer = json_pack("{s:I, s:O, s:O}", "queued", (json_int_t)(o->assets.queued + o->folders.queued), "jobs", o->jobs,
-                                                "skipped", o->skipped);
+    AUTO(json_freep)
+    json_t *answer = json_pack("{s:I, s:O, s:O}", "queued", (json_int_t)(o->assets.queued + o->folders.queued), "jobs",
+                               o->jobs, "skipped", o->skipped);
 
     if (!c->wants_json)
         say_order(o);
@@ -244,7 +249,8 @@ int publish_run(struct cmd *c)
         return code;
     if (c->args.operands == 0 && !from)
         return cmd_fail(c, EX_USAGE, "what is missing: PATH..., or --files-from FILE");
-    AUTO(order_release) struct order o = {
+    AUTO(order_release)
+    struct order o = {
         .c = c,
         .assets.paths = json_array(),
         .folders.paths = json_array(),

@@ -23,7 +23,8 @@ static void render_item(const json_t *item, const struct profile *p, const struc
 {
     AUTO(mem_freep) char *name = asset_name(p, item);
     AUTO(mem_freep) char *id = str_printf("%" PRId64, json_int(item, "id"));
-    const char *reason = control_get_text(item, "reason"), *cause = control_get_text(item, "cause"), *fix = control_get_text(item, "fix");
+    const char *reason = control_get_text(item, "reason"), *cause = control_get_text(item, "cause"),
+               *fix = control_get_text(item, "fix");
     int64_t tries = json_int(item, "tries"), due_ms = json_time(item, "due");
 
     render_padded(out, id, ID_COLUMNS);
@@ -46,7 +47,7 @@ static void render_counts(const json_t *items, struct buf *out)
     json_t *item;
     size_t i;
 
-    json_array_foreach(items, i, item)
+    json_array_foreach (items, i, item)
         for (int state = 0; state < JOB_STATES; state++)
             count[state] += str_eq(control_get_text(item, "state"), job_state_name(state));
     for (int state = 0; state < JOB_STATES; state++) {
@@ -63,7 +64,7 @@ void queue_render(const json_t *items, const struct profile *p, const struct sty
     json_t *item;
     size_t i;
 
-    json_array_foreach(items, i, item)
+    json_array_foreach (items, i, item)
         if (!is_moving(item))
             render_item(item, p, s, out);
     render_counts(items, out);
@@ -79,7 +80,10 @@ int queue_list_run(struct cmd *c)
         return code;
     if (only_held && only_failed)
         return cmd_fail(c, EX_USAGE, "either --held or --failed");
-    json_t *request = json_pack("{s:s, s:s}", "verb", "queue", "state", only_held ? "held" : only_failed ? "failed" : "");
+    json_t *request = json_pack("{s:s, s:s}", "verb", "queue", "state",
+                                only_held     ? "held"
+                                : only_failed ? "failed"
+                                              : "");
     AUTO(json_freep) json_t *answer = cmd_read(c, request, &is_offline, &code);
     if (!answer)
         return code;

@@ -13,15 +13,26 @@ const struct option_spec receipts_options[] = {
 
 /* --- the table ------------------------------------------------------------------------------------------------- */
 
-enum { WHEN_COLUMN, ASSET_COLUMN, OUTCOME_COLUMN, SIZE_COLUMN, TOOK_COLUMN, BY_COLUMN, UPLOADER_COLUMN, RECEIPT_COLUMN, COLUMNS };
+enum {
+    WHEN_COLUMN,
+    ASSET_COLUMN,
+    OUTCOME_COLUMN,
+    SIZE_COLUMN,
+    TOOK_COLUMN,
+    BY_COLUMN,
+    UPLOADER_COLUMN,
+    RECEIPT_COLUMN,
+    COLUMNS
+};
 enum { ASSET_NARROWEST = 16, GAP = 2 };
 
 static const struct {
     const char *title;
     bool is_right;
 } table[COLUMNS] = {
-    [WHEN_COLUMN] = {"when", false},    [ASSET_COLUMN] = {"asset", false},      [OUTCOME_COLUMN] = {"outcome", false},
-    [SIZE_COLUMN] = {"size", true},     [TOOK_COLUMN] = {"ready->done", true},  [BY_COLUMN] = {"by", false},
+    [WHEN_COLUMN] = {"when", false},        [ASSET_COLUMN] = {"asset", false},
+    [OUTCOME_COLUMN] = {"outcome", false},  [SIZE_COLUMN] = {"size", true},
+    [TOOK_COLUMN] = {"ready->done", true},  [BY_COLUMN] = {"by", false},
     [UPLOADER_COLUMN] = {"uploader", true}, [RECEIPT_COLUMN] = {"receipt", true},
 };
 
@@ -31,7 +42,8 @@ struct row {
 
 static struct row row_of(const json_t *r, const struct profile *p, int64_t now_ms)
 {
-    int64_t ready_ms = json_time(r, "ready_at"), done_ms = json_time(r, "confirmed_at"), uploader = json_int(r, "uploader");
+    int64_t ready_ms = json_time(r, "ready_at"), done_ms = json_time(r, "confirmed_at"),
+            uploader = json_int(r, "uploader");
     bool has_size = json_int(r, "bytes") > 0;
 
     return (struct row){.cell = {
@@ -100,7 +112,8 @@ void receipts_render(const json_t *receipts, const struct profile *p, const stru
         const char *cell[COLUMNS];
         for (int column = 0; column < COLUMNS; column++)
             cell[column] = rows[i].cell[column];
-        cell[ASSET_COLUMN] = render_path(shown, sizeof(shown), rows[i].cell[ASSET_COLUMN], s->columns > 0 ? width[ASSET_COLUMN] : 0);
+        cell[ASSET_COLUMN] = render_path(shown, sizeof(shown), rows[i].cell[ASSET_COLUMN],
+                                         s->columns > 0 ? width[ASSET_COLUMN] : 0);
         render_row(cell, width, out);
     }
     rows_free(rows, count);
@@ -117,7 +130,7 @@ static char *summary(const json_t *receipts)
         int64_t n = 0;
         json_t *r;
         size_t i;
-        json_array_foreach(receipts, i, r)
+        json_array_foreach (receipts, i, r)
             n += str_eq(control_get_text(r, "outcome"), outcome_name(outcome));
         if (n == 0)
             continue;
@@ -131,8 +144,8 @@ static char *summary(const json_t *receipts)
 /* --- one in full, and CSV ------------------------------------------------------------------------------------------- */
 
 static const char *const fields[] = {
-    "id",        "job",        "path",     "remote",   "action",       "outcome", "bytes", "sha256",  "uploader", "tries",
-    "asked_by",  "seen_at",    "settled_at", "ready_at", "sent_at", "confirmed_at", "package", "proof",
+    "id",    "job",      "path",    "remote",     "action",   "outcome", "bytes",        "sha256",  "uploader",
+    "tries", "asked_by", "seen_at", "settled_at", "ready_at", "sent_at", "confirmed_at", "package", "proof",
 };
 
 /* A value as text: numbers, texts, and times as they are. */
@@ -158,7 +171,8 @@ void receipt_render(const json_t *receipt, int64_t now_ms, struct buf *out)
         render_plain(out, label, "%s", SAFE(text));
     }
     if (json_int(server, "status") > 0)
-        render_plain(out, "server", "%" PRId64 " %s", json_int(server, "status"), SAFE(control_get_text(server, "message")));
+        render_plain(out, "server", "%" PRId64 " %s", json_int(server, "status"),
+                     SAFE(control_get_text(server, "message")));
 }
 
 /* RFC 4180: a field with a quote, a comma or a line break stands in quotes. */
@@ -182,7 +196,7 @@ void receipts_csv(const json_t *receipts, struct buf *out)
     for (size_t f = 0; f < ARRAY_LEN(fields); f++)
         buf_printf(out, "%s%s", f > 0 ? "," : "", fields[f]);
     buf_str(out, "\r\n");
-    json_array_foreach(receipts, i, receipt) {
+    json_array_foreach (receipts, i, receipt) {
         for (size_t f = 0; f < ARRAY_LEN(fields); f++) {
             AUTO(mem_freep) char *text = field_text(receipt, fields[f]);
             buf_str(out, f > 0 ? "," : "");
@@ -212,7 +226,8 @@ static json_t *request_for(const struct cmd *c, bool *is_one, struct err *e)
         json_object_set_new(request, "since", json_integer(since_ms));
     } else if (since) {
         json_decref(request);
-        err_set(e, ERR_CONFIG, "--since %s: expected today, yesterday, 10m, 2h, 7d, or 2026-11-24T08:00:00Z", SHELL(since));
+        err_set(e, ERR_CONFIG, "--since %s: expected today, yesterday, 10m, 2h, 7d, or 2026-11-24T08:00:00Z",
+                SHELL(since));
         return NULL;
     }
     return request;
@@ -239,7 +254,8 @@ static int print_receipts(const struct cmd *c, json_t *answer, bool is_one)
     receipts_render(receipts, c->profile, &c->style, &out);
     print_buf(&out);
     if (first)
-        cmd_hint(c, "%s   In full: brandsync receipts %" PRId64 "     For a client: --csv", total, json_int(first, "id"));
+        cmd_hint(c, "%s   In full: brandsync receipts %" PRId64 "     For a client: --csv", total,
+                 json_int(first, "id"));
     else
         cmd_hint(c, "%s", total);
     return 0;

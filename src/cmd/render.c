@@ -87,7 +87,10 @@ static const char *colour_of(const char *verdict)
     static const struct {
         const char *verdict, *colour;
     } colours[] = {
-        {"ok", "\033[32m"}, {"working", "\033[34m"}, {"waiting", "\033[33m"}, {"attention", "\033[1;31m"},
+        {"ok", "\033[32m"},
+        {"working", "\033[34m"},
+        {"waiting", "\033[33m"},
+        {"attention", "\033[1;31m"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(colours); i++)
@@ -105,7 +108,8 @@ void render_verdict(struct buf *out, const struct style *s, const char *verdict,
         render_plain(out, "sentence", "%s", SAFE(sentence));
         return;
     }
-    buf_printf(out, "%s%s%s  %s\n", is_coloured ? colour_of(verdict) : "", SAFE(verdict), is_coloured ? "\033[0m" : "", SAFE(sentence));
+    buf_printf(out, "%s%s%s  %s\n", is_coloured ? colour_of(verdict) : "", SAFE(verdict), is_coloured ? "\033[0m" : "",
+               SAFE(sentence));
 }
 
 void render_card(struct buf *out, const char *why, const char *fix, const char *safe)

@@ -26,11 +26,12 @@ static void render_trouble(const struct screen *s)
     json_t *card;
     size_t i;
 
-    json_array_foreach(json_object_get(s->status, "trouble"), i, card) {
+    json_array_foreach (json_object_get(s->status, "trouble"), i, card) {
         const char *what = control_get_text(card, "what");
         if (!says_the_same(control_get_text(s->status, "sentence"), what))
             buf_printf(s->out, "  what  %s\n", SAFE(what));
-        render_card(s->out, control_get_text(card, "why"), control_get_text(card, "fix"), control_get_text(card, "safe"));
+        render_card(s->out, control_get_text(card, "why"), control_get_text(card, "fix"),
+                    control_get_text(card, "safe"));
     }
 }
 
@@ -90,7 +91,8 @@ static void active_text(const json_t *u, struct buf *out)
     if (assets > 1)
         buf_printf(out, "  package of %s, %s", COUNT_OF(assets, "asset"), BYTES(total));
     else
-        buf_printf(out, "  %2" PRId64 " %%  %s", percent_of(done, total), asset ? SHORT_PATH(path_name(asset), NAME_COLUMNS) : "");
+        buf_printf(out, "  %2" PRId64 " %%  %s", percent_of(done, total),
+                   asset ? SHORT_PATH(path_name(asset), NAME_COLUMNS) : "");
     add_rate(out, MAX(total - done, 0), json_int(u, "rate"));
 }
 
@@ -114,7 +116,7 @@ static void render_uploaders(const struct screen *s)
     bool was_active = true;
     json_t *u;
 
-    json_array_foreach(json_object_get(s->status, "uploaders"), i, u) {
+    json_array_foreach (json_object_get(s->status, "uploaders"), i, u) {
         bool is_active = str_eq(control_get_text(u, "state"), "active");
         buf_clear(&text);
         if (is_active)
@@ -139,7 +141,7 @@ static int widest_folder(const json_t *folders)
     size_t widest = 0, i;
     json_t *f;
 
-    json_array_foreach(folders, i, f)
+    json_array_foreach (folders, i, f)
         widest = MAX(widest, text_columns(SHORT_PATH(control_get_text(f, "to"), FOLDER_COLUMNS)));
     return (int)widest;
 }
@@ -151,24 +153,26 @@ static void render_folders(const struct screen *s)
     json_t *f;
     size_t i;
 
-    json_array_foreach(folders, i, f) {
+    json_array_foreach (folders, i, f) {
         const char *reason = control_get_text(f, "reason");
-        AUTO(mem_freep) char *figures =
-            str_printf("%12s  %9s published  %6s left", COUNT_OF(json_int(f, "assets"), "asset"), GROUPED(json_int(f, "published")),
-                       GROUPED(json_int(f, "left")));
+        AUTO(mem_freep)
+        char *figures = str_printf("%12s  %9s published  %6s left", COUNT_OF(json_int(f, "assets"), "asset"),
+                                   GROUPED(json_int(f, "published")), GROUPED(json_int(f, "left")));
         label(s, i == 0 ? "folders" : "");
         render_padded(s->out, SHORT_PATH(control_get_text(f, "to"), FOLDER_COLUMNS), widest);
         buf_printf(s->out, "  %-9s%s", SAFE(control_get_text(f, "state")), figures);
         if (json_int(f, "held") > 0)
             buf_printf(s->out, "  %s held", GROUPED(json_int(f, "held")));
-        buf_printf(s->out, "%s%s\n", json_is_true(json_object_get(f, "public")) ? "  public" : "", reason[0] ? "  halted" : "");
+        buf_printf(s->out, "%s%s\n", json_is_true(json_object_get(f, "public")) ? "  public" : "",
+                   reason[0] ? "  halted" : "");
     }
 }
 
 static void render_window(const struct screen *s)
 {
     const json_t *window = json_object_get(s->status, "window");
-    int64_t closes_ms = json_time(window, "closes_at"), opens_ms = json_time(window, "opens_at"), now_ms = s->style->now_ms;
+    int64_t closes_ms = json_time(window, "closes_at"), opens_ms = json_time(window, "opens_at"),
+            now_ms = s->style->now_ms;
 
     if (closes_ms == 0 && opens_ms == 0)
         return; /* no timetable: always open */
@@ -193,7 +197,8 @@ static void render_identity(const struct screen *s)
     if (token_ms > 0)
         buf_printf(s->out, ", valid until %s", WHEN_SHORT(token_ms, now_ms));
     if (certificate_ms > 0)
-        buf_printf(s->out, "%scertificate until %s", is_running(s->status) ? "    " : "", WHEN_SHORT(certificate_ms, now_ms));
+        buf_printf(s->out, "%scertificate until %s", is_running(s->status) ? "    " : "",
+                   WHEN_SHORT(certificate_ms, now_ms));
     buf_char(s->out, '\n');
 }
 
@@ -202,7 +207,9 @@ static void render_fresh(const struct screen *s)
     static const struct {
         const char *key, *label, *never;
     } ages[] = {
-        {"last_publish", "last publish", "nothing published yet"}, {"oldest_ready", "oldest ready", NULL}, {"self_test", "self-test ok", NULL},
+        {"last_publish", "last publish", "nothing published yet"},
+        {"oldest_ready", "oldest ready", NULL},
+        {"self_test", "self-test ok", NULL},
     };
     const char *gap = "";
 
@@ -214,7 +221,8 @@ static void render_fresh(const struct screen *s)
         if (ms == 0)
             buf_printf(s->out, "%s%s", gap, ages[i].never);
         else
-            buf_printf(s->out, "%s%s %s%s", gap, ages[i].label, SPAN(s->style->now_ms - ms), str_eq(ages[i].key, "oldest_ready") ? "" : " ago");
+            buf_printf(s->out, "%s%s %s%s", gap, ages[i].label, SPAN(s->style->now_ms - ms),
+                       str_eq(ages[i].key, "oldest_ready") ? "" : " ago");
         gap = "   ";
     }
     buf_char(s->out, '\n');
@@ -261,14 +269,14 @@ static void plain_members(const struct screen *s, const char *above, const json_
     json_t *member;
     size_t i;
 
-    json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+    json_object_foreach ((json_t *)(uintptr_t)value, key, member) {
         AUTO(mem_freep) char *name = str_printf("%s%s%s", above, above[0] ? " " : "", key);
         for (char *c = name; *c; c++)
             *c = *c == '_' ? ' ' : *c;
         plain_members(s, name, member);
         plain_value(s->out, name, member, s->style->now_ms);
     }
-    json_array_foreach(value, i, member) {
+    json_array_foreach (value, i, member) {
         AUTO(mem_freep) char *name = str_printf("%s %zu", above, i + 1);
         plain_members(s, name, member);
     }
@@ -279,10 +287,11 @@ static void plain_progress(const struct screen *s)
     json_t *u;
     size_t i;
 
-    json_array_foreach(json_object_get(s->status, "uploaders"), i, u) {
+    json_array_foreach (json_object_get(s->status, "uploaders"), i, u) {
         AUTO(mem_freep) char *name = str_printf("uploaders %zu progress", i + 1);
         if (json_int(u, "bytes_total") > 0)
-            render_plain(s->out, name, "%" PRId64 " percent", percent_of(json_int(u, "bytes_done"), json_int(u, "bytes_total")));
+            render_plain(s->out, name, "%" PRId64 " percent",
+                         percent_of(json_int(u, "bytes_done"), json_int(u, "bytes_total")));
     }
 }
 
@@ -312,8 +321,9 @@ static void add_agent_card(const struct cmd *c, json_t *status)
         trouble = json_array();
         json_object_set_new(status, "trouble", trouble);
     }
-    json_array_insert_new(trouble, 0, json_pack("{s:s, s:s, s:s, s:s}", "what", agent_not_running.what, "why", why, "fix", fix, "safe",
-                                                "nothing is lost; the folders are looked at when it starts"));
+    json_array_insert_new(trouble, 0,
+                          json_pack("{s:s, s:s, s:s, s:s}", "what", agent_not_running.what, "why", why, "fix", fix,
+                                    "safe", "nothing is lost; the folders are looked at when it starts"));
 }
 
 int status_run(struct cmd *c)

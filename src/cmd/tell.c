@@ -13,7 +13,8 @@ int scan_run(struct cmd *c)
         return code;
     if (c->wants_json)
         return print_json(answer);
-    cmd_hint(c, "%s being looked through; see brandsync status", json_int(answer, "folders") == 1 ? "1 folder is" : "all folders are");
+    cmd_hint(c, "%s being looked through; see brandsync status",
+             json_int(answer, "folders") == 1 ? "1 folder is" : "all folders are");
     return 0;
 }
 

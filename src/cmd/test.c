@@ -23,12 +23,12 @@ struct trial {
     struct err err;
 };
 
-static atomic_bool never_cancelled;
-
 static void *try_out(void *trial)
 {
     struct trial *t = trial;
-    AUTO(transport_freep) struct transport *transport = transport_new(&t->profile->tenant, &real_http, &real_clock, t->tokens, &never_cancelled);
+    AUTO(transport_freep)
+    struct transport *transport = transport_new(&t->profile->tenant, &real_http, &real_clock, t->tokens,
+                                                &never_cancelled);
     int64_t from_ms = mono_ms(&real_clock);
 
     t->is_good = transport_test(transport, &t->answer, &t->err);
@@ -70,9 +70,10 @@ static void print_trials_json(const struct trial *trial, int count)
 
     for (int i = 0; i < count; i++) {
         const struct trial *t = &trial[i];
-        json_array_append_new(list, json_pack("{s:i, s:b, s:I, s:i, s:s?, s:s?}", "id", t->uploader, "good", t->is_good, "took_ms",
-                                              (json_int_t)t->took_ms, "status", t->answer.status, "error", t->is_good ? NULL : SAFE(t->err.text),
-                                              "cause", t->is_good ? NULL : cause_info(t->err.cause)->name));
+        json_array_append_new(list, json_pack("{s:i, s:b, s:I, s:i, s:s?, s:s?}", "id", t->uploader, "good", t->is_good,
+                                              "took_ms", (json_int_t)t->took_ms, "status", t->answer.status, "error",
+                                              t->is_good ? NULL : SAFE(t->err.text), "cause",
+                                              t->is_good ? NULL : cause_info(t->err.cause)->name));
     }
     AUTO(json_freep) json_t *object = json_pack("{s:o}", "uploaders", list);
     print_json(object);
@@ -87,8 +88,9 @@ static int tell(const struct cmd *c, const struct trial *trial, int count)
     for (int i = 0; i < count && !c->wants_json && !c->is_quiet; i++)
         say_trial(&trial[i]);
     if (failure)
-        return cmd_fail_card(c, cause_info(failure->err.cause)->name[0] ? cause_info(failure->err.cause)->what : "the test failed", &failure->err,
-                             "nothing was published; the agent tries by itself");
+        return cmd_fail_card(
+            c, cause_info(failure->err.cause)->name[0] ? cause_info(failure->err.cause)->what : "the test failed",
+            &failure->err, "nothing was published; the agent tries by itself");
     if (!c->wants_json && !c->is_quiet && count == 1)
         printf("replication succeeded on uploader %d.\n", trial->uploader);
     else if (!c->wants_json && !c->is_quiet)
@@ -105,7 +107,8 @@ static int run_trials(struct cmd *c, int only)
     int count = only ? 1 : MIN(c->profile->uploaders, UPLOADERS_MAX);
 
     http_global_init();
-    AUTO(token_source_freep) struct token_source *tokens = token_source_new(&c->profile->identity, &real_http, &real_clock, 0);
+    AUTO(token_source_freep)
+    struct token_source *tokens = token_source_new(&c->profile->identity, &real_http, &real_clock, 0);
     /* Before the rest, so that the times are the tenant's, and one refusal is told once. */
     if (!token_get(tokens, &never_cancelled, &token, &generation, &e))
         return cmd_fail_card(c, cause_info(e.cause)->what, &e, "nothing was sent to the tenant");

@@ -11,9 +11,10 @@ static void say_token(const struct cmd *c, const struct token_status *t)
 
 static void print_token_json(const struct token_status *t)
 {
-    AUTO(json_freep) json_t *object =
-        json_pack("{s:s, s:s, s:s, s:I, s:I}", "state", token_state_name(t->state), "scopes", SAFE(t->scopes), "expires_at",
-                  RFC3339(t->expires_ms), "skew_ms", (json_int_t)t->skew_ms, "took_ms", (json_int_t)t->took_ms);
+    AUTO(json_freep)
+    json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:I}", "state", token_state_name(t->state), "scopes",
+                               SAFE(t->scopes), "expires_at", RFC3339(t->expires_ms), "skew_ms", (json_int_t)t->skew_ms,
+                               "took_ms", (json_int_t)t->took_ms);
     print_json(object);
 }
 
@@ -28,8 +29,9 @@ int token_check_run(struct cmd *c)
     if (code)
         return code;
     http_global_init();
-    AUTO(token_source_freep) struct token_source *source = token_source_new(&c->profile->identity, &real_http, &real_clock, 0);
-    if (!token_get(source, NULL, &token, &generation, &e))
+    AUTO(token_source_freep)
+    struct token_source *source = token_source_new(&c->profile->identity, &real_http, &real_clock, 0);
+    if (!token_get(source, &never_cancelled, &token, &generation, &e))
         return cmd_fail_card(c, cause_info(e.cause)->what, &e, "nothing was sent to the tenant");
     token_status(source, &status);
     if (c->wants_json)

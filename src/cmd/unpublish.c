@@ -48,7 +48,8 @@ int unpublish_run(struct cmd *c)
         return finish(c, answer);
     int64_t count = json_int(answer, "count");
     if (!ask_is_possible())
-        return cmd_fail(c, EX_USAGE, "this removes %s from the portal; without a terminal to ask on it needs --yes", COUNT_OF(count, "asset"));
+        return cmd_fail(c, EX_USAGE, "this removes %s from the portal; without a terminal to ask on it needs --yes",
+                        COUNT_OF(count, "asset"));
     AUTO(mem_freep) char *question = str_printf("This removes %s from the portal. Go on?", COUNT_OF(count, "asset"));
     if (!ask_yes(question, false)) {
         cmd_hint(c, "Nothing was removed.");

@@ -5,16 +5,28 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 250, ASKED_AT_ONCE = 2000 /* a request without paths is at most 64 KiB */ };
+enum {
+    FIRST_PAUSE_MS = 100,
+    LONGEST_PAUSE_MS = 250,
+    ASKED_AT_ONCE = 2000 /* a request without paths is at most 64 KiB */
+};
 
 struct waiting {
     struct cmd *c;
-    json_t *left;  /* ids */
-    json_t *told;  /* ids of those whose trouble was told, as keys */
+    json_t *left; /* ids */
+    json_t *told; /* ids of those whose trouble was told, as keys */
     size_t total, stuck;
     int64_t from_mono_ms;
     int code;
 };
+
+/* A set of ids is an object with them as keys. */
+static char *key_of(char *out, size_t size, int64_t id)
+{
+    snprintf(out, size, "%" PRId64, id);
+    return out;
+}
+#define KEY_OF(id) key_of((char[24]){0}, 24, (id))
 
 static void pause_ms(int64_t ms)
 {
@@ -25,16 +37,16 @@ static void pause_ms(int64_t ms)
 /* Once for each item: why it is not through. */
 static void tell_trouble(struct waiting *w, const json_t *item)
 {
-    const char *reason = control_get_text(item, "reason"), *cause = control_get_text(item, "cause"), *fix = control_get_text(item, "fix");
-    char id[24];
+    const char *reason = control_get_text(item, "reason"), *cause = control_get_text(item, "cause"),
+               *fix = control_get_text(item, "fix");
+    const char *id = KEY_OF(json_int(item, "id"));
 
-    snprintf(id, sizeof(id), "%" PRId64, json_int(item, "id"));
     if (!reason[0] || json_object_get(w->told, id))
         return;
     json_object_set_new(w->told, id, json_true());
     AUTO(mem_freep) char *name = asset_name(w->c->profile, item);
-    fprintf(stderr, "%s  %s: %s%s%s%s\n", SAFE(control_get_text(item, "state")), SHELL(name), SAFE(reason), cause[0] ? " (" : "", SAFE(cause),
-            cause[0] ? ")" : "");
+    fprintf(stderr, "%s  %s: %s%s%s%s\n", SAFE(control_get_text(item, "state")), SHELL(name), SAFE(reason),
+            cause[0] ? " (" : "", SAFE(cause), cause[0] ? ")" : "");
     if (fix[0])
         fprintf(stderr, "  fix   %s\n", SAFE(fix));
 }
@@ -53,10 +65,11 @@ static bool ask_some(struct waiting *w, size_t from, json_t *left)
 
     for (i = from; i < MIN(from + ASKED_AT_ONCE, json_array_size(w->left)); i++)
         json_array_append(some, json_array_get(w->left, i));
-    AUTO(json_freep) json_t *answer = cmd_operate(w->c, json_pack("{s:s, s:o}", "verb", "pending", "jobs", some), &w->code);
+    AUTO(json_freep)
+    json_t *answer = cmd_operate(w->c, json_pack("{s:s, s:o}", "verb", "pending", "jobs", some), &w->code);
     if (!answer)
         return false;
-    json_array_foreach(json_object_get(answer, "pending"), i, item) {
+    json_array_foreach (json_object_get(answer, "pending"), i, item) {
         json_array_append(left, json_object_get(item, "id"));
         w->stuck += is_stuck(item);
         tell_trouble(w, item);
@@ -84,7 +97,8 @@ static void show_progress(const struct waiting *w, bool is_last)
     if (is_last)
         fprintf(stderr, "\r%60s\r", "");
     else
-        fprintf(stderr, "\r%s of %s done", GROUPED((int64_t)(w->total - json_array_size(w->left))), GROUPED((int64_t)w->total));
+        fprintf(stderr, "\r%s of %s done", GROUPED((int64_t)(w->total - json_array_size(w->left))),
+                GROUPED((int64_t)w->total));
 }
 
 /* --- how it ended -------------------------------------------------------------------------------------------------------- */
@@ -112,29 +126,37 @@ static void say_one(struct waiting *w, const json_t *receipt)
     int64_t ready_ms = json_time(receipt, "ready_at"), done_ms = json_time(receipt, "confirmed_at");
 
     if (!w->c->is_quiet && !w->c->wants_json)
-        printf("%s in %s, receipt %" PRId64 ".\n", SAFE(control_get_text(receipt, "outcome")), SPAN(done_ms - ready_ms), json_int(receipt, "id"));
+        printf("%s in %s, receipt %" PRId64 ".\n", SAFE(control_get_text(receipt, "outcome")), SPAN(done_ms - ready_ms),
+               json_int(receipt, "id"));
 }
 
-/* The newest receipt of each job, among all since the command began. */
+static json_t *set_of(const json_t *ids)
+{
+    json_t *set = json_object(), *id;
+    size_t i;
+
+    json_array_foreach (ids, i, id)
+        json_object_set_new(set, KEY_OF(json_integer_value(id)), json_true());
+    return set;
+}
+
+/* By the newest receipt of each job that is done. The agent lists 10,000 at once; what lies beyond was no trouble either. */
 static int64_t count_good(struct waiting *w, const json_t *jobs)
 {
-    AUTO(json_freep) json_t *answer = cmd_operate(w->c, json_pack("{s:s, s:I}", "verb", "receipts", "since", (json_int_t)w->c->now_ms), &w->code);
-    AUTO(json_freep) json_t *wanted = json_object();
+    AUTO(json_freep)
+    json_t *answer = cmd_operate(w->c, json_pack("{s:s, s:I}", "verb", "receipts", "since", (json_int_t)w->c->now_ms),
+                                 &w->code);
+    AUTO(json_freep) json_t *open = set_of(jobs);
     int64_t good = 0;
-    char id[24];
     json_t *value;
     size_t i;
 
-    json_array_foreach(jobs, i, value) {
-        snprintf(id, sizeof(id), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        json_object_set_new(wanted, id, json_true());
-    }
-    json_array_foreach(json_object_get(answer, "receipts"), i, value) {
-        snprintf(id, sizeof(id), "%" PRId64, json_int(value, "job"));
-        if (json_object_del(wanted, id) == 0)
+    json_array_foreach (w->left, i, value)
+        json_object_del(open, KEY_OF(json_integer_value(value)));
+    json_array_foreach (json_object_get(answer, "receipts"), i, value)
+        if (json_object_del(open, KEY_OF(json_int(value, "job"))) == 0)
             good += is_good(value);
-    }
-    return good + (int64_t)json_object_size(wanted); /* beyond what the agent lists at once: done without trouble that it would show */
+    return good + (int64_t)json_object_size(open);
 }
 
 static void finish_one(struct waiting *w, const json_t *jobs, json_t *report)
@@ -150,7 +172,7 @@ static void finish_one(struct waiting *w, const json_t *jobs, json_t *report)
 
 static void finish_many(struct waiting *w, const json_t *jobs, json_t *report)
 {
-    int64_t took_ms = mono_ms(&real_clock) - w->from_mono_ms, good = count_good(w, jobs) - (int64_t)json_array_size(w->left);
+    int64_t took_ms = mono_ms(&real_clock) - w->from_mono_ms, good = count_good(w, jobs);
 
     json_object_set_new(report, "done", json_integer(good));
     if (!w->c->is_quiet && !w->c->wants_json)
@@ -162,7 +184,11 @@ int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *report)
 {
     AUTO(json_freep) json_t *told = json_object();
     struct waiting w = {
-        .c = c, .left = json_incref(jobs), .told = told, .total = json_array_size(jobs), .from_mono_ms = mono_ms(&real_clock),
+        .c = c,
+        .left = json_incref(jobs),
+        .told = told,
+        .total = json_array_size(jobs),
+        .from_mono_ms = mono_ms(&real_clock),
     };
     bool is_answered = true;
     int64_t ms = FIRST_PAUSE_MS;

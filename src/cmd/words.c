@@ -127,8 +127,8 @@ static bool seconds_of(const char *text, int64_t *seconds)
     };
     struct tm kept = tm;
     *seconds = timegm(&tm); /* puts 31 April to 1 May: then the text was no time */
-    return tm.tm_mon == kept.tm_mon && tm.tm_mday == kept.tm_mday && tm.tm_hour == kept.tm_hour && tm.tm_min == kept.tm_min &&
-           tm.tm_sec == kept.tm_sec;
+    return tm.tm_mon == kept.tm_mon && tm.tm_mday == kept.tm_mday && tm.tm_hour == kept.tm_hour &&
+           tm.tm_min == kept.tm_min && tm.tm_sec == kept.tm_sec;
 }
 
 /* The time `text` begins with; returns its length, 0: there is none. */
