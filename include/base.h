@@ -204,8 +204,6 @@ char *text_quote(char *out, size_t size,
                                                                controls and bytes that are not UTF-8 become \xHH */
 char *text_shell(char *out, size_t size,
                  const char *raw); /* for terminals: as `ls` quotes, can be pasted into a shell */
-char *text_safe(char *out, size_t size, const char *raw); /* for whole lines, whose parts were quoted before: nothing is quoted, but
-                                                             every byte that could steer a terminal or forge a line becomes \xHH */
 #define QUOTED(raw) text_quote((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
 #define SHELL(raw) text_shell((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
 /* For whole lines, whose parts were quoted before: nothing is quoted, but every byte that could steer a terminal or forge
