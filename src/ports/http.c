@@ -109,7 +109,7 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     (void)down_total;
     (void)up_total;
 
-    if (atomic_load(c->cancel))
+    if (c->cancel && atomic_load(c->cancel))
         return !err_set(&c->own, ERR_CANCELLED, "cancelled");
     if (up + down != c->moved_bytes) {
         c->moved_bytes = up + down;
