@@ -23,6 +23,8 @@ int reload_run(struct cmd *c)
     AUTO(buf_release) struct buf said = BUF_INIT(1 << 16);
     int code = cmd_profile(c);
 
+    if (code == EX_CONFIG && c->profile_file)
+        cmd_hint(c, "A running agent keeps its profile until this one is valid.");
     if (code)
         return code;
     AUTO(json_freep) json_t *answer = cmd_operate(c, json_pack("{s:s}", "verb", "reload"), &code);
