@@ -9,7 +9,7 @@
  *   receipts   path, since (RFC 3339 or ms), id, job, limit (all optional) -> receipts: [receipt objects of product.md 5, newest first]
  *   queue      state (optional)                      -> items: [queue items of product.md 5]
  *   pending    jobs: [ids]                           -> pending: [{id, path, state, reason, cause, fix}]; an id not in it is finished
- *   publish *  paths: [{path, is_dir}]               -> queued, jobs: [ids], skipped: [{path, state, reason}]
+ *   publish *  paths: [{path, is_dir, bytes}]               -> queued, jobs: [ids], skipped: [{path, state, reason}]
  *   unpublish* paths: [{path}], yes                  -> queued, jobs: [ids], skipped; or needs_yes: true, count: N when more than one asset and not yes
  *   scan *     -                                     -> folders: N
  *   reload *   -                                     -> message; or ok false, exit 78, error, problems: "the text that check prints"

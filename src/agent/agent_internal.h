@@ -108,7 +108,9 @@ struct decision {
 };
 void decision_release(struct decision *d);
 void decide_change(struct agent *a, const struct change *c);
-void decide_publish(struct agent *a, const char *path, bool is_dir, const char *asked_by, struct decision *out);
+/* `bytes` -1: not known. */
+void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out);
+void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out);
 bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, int64_t *job);
 /* Folder nodes whose public property or title on the portal is not what the profile wants go again. */
 void decide_folders(struct agent *a);
@@ -135,7 +137,7 @@ void explain_fill(struct agent *a, json_t *request, json_t *reply);
 json_t *show_receipt(const struct receipt *r);
 json_t *show_item(const struct job *job);
 json_t *show_text(const char *text); /* "" for NULL */
-json_t *show_time(int64_t ms); /* RFC 3339, or null for 0 */
+json_t *show_time(int64_t ms);       /* RFC 3339, or null for 0 */
 
 void agent_reload(struct agent *a, json_t *reply); /* `reply` may be NULL (SIGHUP) */
 void agent_rebuild(struct agent *a);               /* close and open all rooms, once the uploaders are free */

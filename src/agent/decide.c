@@ -165,9 +165,11 @@ void decide_change(struct agent *a, const struct change *c)
     plan_release(&plan);
 }
 
-static void publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out)
+void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out)
 {
     struct plan plan = {0};
+
+    *out = (struct decision){.kind = DECIDED_NOT};
     plan_folder(a->profile, path, &plan);
     if (plan.verdict != PLAN_PUBLISH) {
         out->why = plan;
@@ -180,14 +182,10 @@ static void publish_dir(struct agent *a, const char *path, const char *asked_by,
     plan_release(&plan);
 }
 
-void decide_publish(struct agent *a, const char *path, bool is_dir, const char *asked_by, struct decision *out)
+void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out)
 {
     *out = (struct decision){.kind = DECIDED_NOT};
-    if (is_dir) {
-        publish_dir(a, path, asked_by, out);
-        return;
-    }
-    plan_asset(a->profile, path, -1, &out->why);
+    plan_asset(a->profile, path, bytes, &out->why);
     if (out->why.verdict != PLAN_PUBLISH)
         return;
     struct file_row row;

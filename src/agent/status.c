@@ -7,14 +7,41 @@
 
 /* --- the figures everything is said from ------------------------------------------------------------------------ */
 
+struct tally {
+    int64_t left,
+        fresh; /* assets that move by themselves; those among them, and held ones, that were never published */
+};
+
 struct figures {
+    struct tally all, *folder; /* one per profile folder */
+    size_t folders;
     struct queue_counts queue;
     struct file_counts files;
     size_t settling;
-    int64_t left; /* moves by itself: ready, sending, settling */
+    int64_t left; /* moves by itself: assets ready, sending, waiting, settling */
     int halted, scanning;
     int64_t now_ms;
 };
+
+static bool count_job(void *arg, const struct job *job)
+{
+    struct figures *f = arg;
+    bool is_left = job->action != ACTION_FOLDER && job->state != JOB_HELD && job->state != JOB_FAILED;
+    bool is_fresh = job->action == ACTION_PUBLISH && job->last_bytes < 0;
+    struct tally *tallies[] = {&f->all,
+                               job->folder >= 0 && (size_t)job->folder < f->folders ? &f->folder[job->folder] : NULL};
+
+    for (size_t i = 0; i < ARRAY_LEN(tallies) && tallies[i]; i++) {
+        tallies[i]->left += is_left;
+        tallies[i]->fresh += is_fresh;
+    }
+    return true;
+}
+
+static void figures_release(struct figures *f)
+{
+    free(take(&f->folder));
+}
 
 static struct figures figures_of(struct agent *a)
 {
@@ -23,7 +50,10 @@ static struct figures figures_of(struct agent *a)
     queue_counts(a->queue, -1, &f.queue);
     ledger_count_files(a->ledger, "", &f.files);
     f.settling = a->changes ? change_count(a->changes, -1) : 0;
-    f.left = (int64_t)(f.queue.ready + f.queue.sending + f.queue.waiting + f.settling);
+    f.folders = a->profile->folders;
+    f.folder = mem_array(f.folders, sizeof(*f.folder));
+    queue_each(a->queue, count_job, &f);
+    f.left = f.all.left + (int64_t)f.settling;
     for (size_t i = 0; a->live && i < a->profile->folders; i++) {
         f.halted += a->live[i].is_halted;
         f.scanning += a->live[i].scan != 0 && a->live[i].is_first;
@@ -203,7 +233,7 @@ static const char *verdict_of(struct agent *a, const struct figures *f, char *s,
 
 const char *status_verdict(struct agent *a, char *sentence, size_t size)
 {
-    struct figures f = figures_of(a);
+    AUTO(figures_release) struct figures f = figures_of(a);
     return verdict_of(a, &f, sentence, size);
 }
 
@@ -269,7 +299,7 @@ static const char *folder_state(const struct agent *a, size_t i)
     return a->profile->folder[i].watch == WATCH_POLL ? "polling" : "watching";
 }
 
-static json_t *folder_part(struct agent *a, size_t i)
+static json_t *folder_part(struct agent *a, const struct figures *figures, size_t i)
 {
     const struct profile_folder *f = &a->profile->folder[i];
     struct queue_counts q;
@@ -278,12 +308,12 @@ static json_t *folder_part(struct agent *a, size_t i)
 
     queue_counts(a->queue, (int)i, &q);
     ledger_count_files(a->ledger, f->path, &files);
-    int64_t left = (int64_t)(q.ready + q.sending + q.waiting + (a->changes ? change_count(a->changes, (int)i) : 0));
+    int64_t left = figures->folder[i].left + (a->changes ? (int64_t)change_count(a->changes, (int)i) : 0);
     control_set_path(o, "path", f->path);
     control_set_path(o, "to", f->to);
     json_object_set_new(o, "state", json_string(folder_state(a, i)));
     json_object_set_new(o, "reason", show_text(a->live && a->live[i].is_halted ? a->live[i].why.text : ""));
-    json_object_set_new(o, "assets", json_integer(MAX(files.files, files.published + left)));
+    json_object_set_new(o, "assets", json_integer(files.files + figures->folder[i].fresh));
     json_object_set_new(o, "published", json_integer(files.published));
     json_object_set_new(o, "left", json_integer(left));
     json_object_set_new(o, "held", json_integer((json_int_t)q.held));
@@ -302,7 +332,7 @@ static json_t *token_part(struct agent *a)
 
 void status_fill(struct agent *a, json_t *reply)
 {
-    struct figures f = figures_of(a);
+    AUTO(figures_release) struct figures f = figures_of(a);
     const struct profile_identity *id = &a->profile->identity;
     char sentence[240];
     json_t *uploaders = json_array(), *folders = json_array();
@@ -311,7 +341,7 @@ void status_fill(struct agent *a, json_t *reply)
     for (int i = 1; a->uploaders && i <= uploaders_count(a->uploaders); i++)
         json_array_append_new(uploaders, uploader_part(a, &f, i));
     for (size_t i = 0; i < a->profile->folders; i++)
-        json_array_append_new(folders, folder_part(a, i));
+        json_array_append_new(folders, folder_part(a, &f, i));
     int64_t certificate_ms = id->mode == IDENTITY_JWT && id->certificate_file
                                  ? certificate_expires_ms(id->certificate_file)
                                  : 0;

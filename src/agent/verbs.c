@@ -129,7 +129,11 @@ static void publish_one(struct agent *a, const struct control_peer *peer, json_t
 
     if (!path)
         return;
-    decide_publish(a, path, json_is_true(json_object_get(item, "is_dir")), peer->user, &d);
+    json_t *bytes = json_object_get(item, "bytes");
+    if (json_is_true(json_object_get(item, "is_dir")))
+        decide_publish_dir(a, path, peer->user, &d);
+    else
+        decide_publish(a, path, json_is_integer(bytes) ? json_integer_value(bytes) : -1, peer->user, &d);
     if (d.kind == DECIDED_QUEUED)
         json_array_append_new(jobs, json_integer(d.job));
     else

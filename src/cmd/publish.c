@@ -61,10 +61,11 @@ static void send_chunk(struct order *o, struct chunk *chunk)
     json_array_extend(o->skipped, json_object_get(answer, "skipped"));
 }
 
-static void add_path(struct order *o, const char *path, bool is_dir)
+/* `bytes` -1: a directory. */
+static void add_path(struct order *o, const char *path, int64_t bytes)
 {
-    struct chunk *chunk = is_dir ? &o->folders : &o->assets;
-    json_t *item = json_pack("{s:b}", "is_dir", is_dir);
+    struct chunk *chunk = bytes < 0 ? &o->folders : &o->assets;
+    json_t *item = json_pack("{s:b, s:I}", "is_dir", bytes < 0, "bytes", (json_int_t)bytes);
 
     control_set_path(item, "path", path);
     chunk->bytes += json_dumpb(item, NULL, 0, JSON_COMPACT) + 1;
@@ -117,13 +118,13 @@ static void walk_entry(struct order *o, FTS *tree, FTSENT *entry)
     switch (entry->fts_info) {
     case FTS_D:
         if (is_wanted(p, path, true))
-            add_path(o, path, true);
+            add_path(o, path, -1);
         else if (!leads_to_a_folder(p, path))
             fts_set(tree, entry, FTS_SKIP);
         break;
     case FTS_F:
         if (is_wanted(p, path, false))
-            add_path(o, path, false);
+            add_path(o, path, entry->fts_statp->st_size);
         break;
     case FTS_DNR:
     case FTS_ERR:

@@ -157,8 +157,8 @@ static bool is_not_lost(struct ledger *l, const char *dir, struct err *e)
     if (!is_there(dir, "used") || is_there(dir, "ledger.db"))
         return true;
     return err_set(e, ERR_LOCAL,
-                   "the ledger '%s' is gone, though this state was used; to begin a new one: "
-                   "brandsync resume --existing publish|assume-published|skip",
+                   "the ledger '%s' is gone, though this state was used; put it back, or remove the file `used` "
+                   "beside it: a new one begins as `existing` says",
                    l->file);
 }
 

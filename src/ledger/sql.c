@@ -85,8 +85,8 @@ static const char *const sql_text[SQLS] = {
 bool damaged_err(const char *file, const char *what, struct err *e)
 {
     return err_set(e, ERR_LOCAL,
-                   "the ledger '%s' is damaged; to begin a new one: "
-                   "brandsync resume --existing publish|assume-published|skip (%s)",
+                   "the ledger '%s' is damaged (%s); put back a copy, or move it and the file `used` beside it "
+                   "away: a new one begins as `existing` says",
                    file, what);
 }
 
