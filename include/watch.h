@@ -6,7 +6,11 @@
  * A directory is watched, then listed, then its events are trusted. New directories found by either are followed by themselves.
  * The watcher never waits for the loop: when the mailbox is full it remembers an overflow and says EVENT_OVERFLOW when there is room.
  * Scanners wait for room. Directories for which `is_ignored` says true are neither watched nor listed. Symbolic links are not followed.
- * Events of directories: EVENT_MADE/EVENT_MOVED_IN with is_dir, followed by listings (is_new_dir) of everything below.
+ * Events of directories: EVENT_MADE/EVENT_MOVED_IN with is_dir, followed by listings (is_new_dir) of everything below; a directory that
+ * was renamed is told as EVENT_MOVED_OUT of its old path, then EVENT_MOVED_IN with `from`.
+ * A root that is gone is EVENT_LOST once; scans wait for it. When it is back (looked for every 5 s and at each watch_scan), or when another
+ * directory has taken its place, it is scanned: those that waited end with their numbers, else EVENT_SCANNED comes with number 0.
+ * Names that are ignored are neither listed nor told; a rename from one is EVENT_MOVED_IN without `from`, to one EVENT_MOVED_OUT.
  * The agent never writes into a watched tree.
  */
 #ifndef BRANDSYNC_WATCH_H
@@ -40,7 +44,7 @@ void watch_stop(struct watch *w);
 
 /* All from the loop's thread, none waits. Each scan ends with EVENT_SCANNED carrying its number. */
 uint64_t watch_scan(struct watch *w, int folder, const char *path);
-void watch_look(struct watch *w, int folder, const char *path); /* answered by EVENT_LOOKED */
+void watch_look(struct watch *w, int folder, const char *path); /* answered by EVENT_LOOKED; `err` is set when nothing could be learnt */
 
 /* For status and the watchdog. */
 struct watch_stats {

@@ -7,7 +7,7 @@
 void young_free(struct young *young)
 {
     heap_release(&young->held);
-    mem_freep(&young);
+    free(young);
 }
 
 struct young *young_above(const struct change_table *t, const char *path)

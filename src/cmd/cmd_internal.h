@@ -90,6 +90,10 @@ char *time_words(char *out, size_t size, int64_t ms, int64_t now_ms);
 char *time_short(char *out, size_t size, int64_t ms, int64_t now_ms);
 #define WHEN_SHORT(ms, now_ms) time_short((char[48]){0}, 48, (ms), (now_ms))
 
+/* How long something took: "26 ms", "1.9 s", "3 min 12 s". */
+char *span_took(char *out, size_t size, int64_t ms);
+#define TOOK(ms) span_took((char[32]){0}, 32, (ms))
+
 bool time_parse_rfc3339(const char *text, int64_t *ms); /* the whole text */
 /* "today", "yesterday", a duration back from now ("10m", "2h"), or RFC 3339. */
 bool time_parse_since(const char *text, int64_t now_ms, int64_t *ms);
@@ -170,8 +174,9 @@ char *asset_name(const struct profile *p, const json_t *object);
 void say_queued(const struct cmd *c, int64_t n, const char *thing, const char *purpose);
 void say_skipped(const json_t *skipped); /* on standard error: path, state, reason */
 
-/* publish --wait: until none of the jobs is left, or none moves by itself. Adds to `report`. An exit code. */
-int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *report) MUST_CHECK;
+/* publish --wait: until none of the jobs is left, or none moves by itself; says how those that are `counted` ended, and adds
+ * it to `report`. An exit code. */
+int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *counted, json_t *report) MUST_CHECK;
 
 /* --- ask.c: only when ask_is_possible, on standard error -------------------------------------------------------------- */
 

@@ -25,22 +25,23 @@ const struct option_spec publish_options[] = {
 struct chunk {
     json_t *paths;
     size_t bytes;
-    int64_t queued; /* in all chunks of this kind so far */
+    json_t *jobs; /* of all chunks of this kind so far */
 };
 
 struct order {
     struct cmd *c;
     struct chunk assets, folders;
-    json_t *jobs, *skipped; /* of all answers */
-    int code;               /* the worst that happened; EX_UNAVAILABLE and the like end it */
+    json_t *skipped;
+    int code; /* the worst that happened; EX_UNAVAILABLE and the like end it */
     bool is_over;
 };
 
 static void order_release(struct order *o)
 {
     json_decref(o->assets.paths);
+    json_decref(o->assets.jobs);
     json_decref(o->folders.paths);
-    json_decref(o->jobs);
+    json_decref(o->folders.jobs);
     json_decref(o->skipped);
 }
 
@@ -56,8 +57,7 @@ static void send_chunk(struct order *o, struct chunk *chunk)
         o->is_over = true;
         return;
     }
-    chunk->queued += json_int(answer, "queued");
-    json_array_extend(o->jobs, json_object_get(answer, "jobs"));
+    json_array_extend(chunk->jobs, json_object_get(answer, "jobs"));
     json_array_extend(o->skipped, json_object_get(answer, "skipped"));
 }
 
@@ -207,32 +207,44 @@ static void add_from_file(struct order *o, const char *file)
 
 /* --- the command ------------------------------------------------------------------------------------------------------- */
 
+static int64_t queued(const struct chunk *chunk)
+{
+    return (int64_t)json_array_size(chunk->jobs);
+}
+
+/* A directory without assets is queued for its own sake; else the assets count. */
+static const struct chunk *what_counts(const struct order *o)
+{
+    return queued(&o->assets) > 0 || queued(&o->folders) == 0 ? &o->assets : &o->folders;
+}
+
 static void say_order(const struct order *o)
 {
-    if (o->assets.queued > 0 || o->folders.queued == 0)
-        say_queued(o->c, o->assets.queued, "asset", "publishing");
-    else
-        say_queued(o->c, o->folders.queued, "folder", "publishing");
+    const struct chunk *counts = what_counts(o);
+
+    say_queued(o->c, queued(counts), counts == &o->assets ? "asset" : "folder", "publishing");
     say_skipped(o->skipped);
 }
 
 /* Nothing of what was named is on its way: a script must not take that for success. */
 static bool is_in_vain(const struct order *o)
 {
-    return o->assets.queued + o->folders.queued == 0;
+    return queued(&o->assets) + queued(&o->folders) == 0;
 }
 
 static int finish(struct order *o)
 {
     struct cmd *c = o->c;
-    AUTO(json_freep)
-    json_t *answer = json_pack("{s:I, s:O, s:O}", "queued", (json_int_t)(o->assets.queued + o->folders.queued), "jobs",
-                               o->jobs, "skipped", o->skipped);
+    AUTO(json_freep) json_t *jobs = json_copy(o->folders.jobs);
 
+    json_array_extend(jobs, o->assets.jobs);
+    AUTO(json_freep)
+    json_t *answer = json_pack("{s:I, s:O, s:O}", "queued", (json_int_t)json_array_size(jobs), "jobs", jobs, "skipped",
+                               o->skipped);
     if (!c->wants_json)
         say_order(o);
     if (args_has(&c->args, "wait") && !is_in_vain(o)) {
-        int code = wait_for_jobs(c, o->jobs, answer);
+        int code = wait_for_jobs(c, jobs, what_counts(o)->jobs, answer);
         o->code = code ? code : o->code;
     }
     if (c->wants_json)
@@ -252,9 +264,8 @@ int publish_run(struct cmd *c)
     AUTO(order_release)
     struct order o = {
         .c = c,
-        .assets.paths = json_array(),
-        .folders.paths = json_array(),
-        .jobs = json_array(),
+        .assets = {.paths = json_array(), .jobs = json_array()},
+        .folders = {.paths = json_array(), .jobs = json_array()},
         .skipped = json_array(),
     };
     for (size_t i = 0; i < c->args.operands && !o.is_over; i++)

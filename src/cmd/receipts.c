@@ -24,7 +24,7 @@ enum {
     RECEIPT_COLUMN,
     COLUMNS
 };
-enum { ASSET_NARROWEST = 16, GAP = 2 };
+enum { ASSET_NARROWEST = 24, GAP = 2 };
 
 static const struct {
     const char *title;
@@ -51,7 +51,7 @@ static struct row row_of(const json_t *r, const struct profile *p, int64_t now_m
                             [ASSET_COLUMN] = asset_name(p, r),
                             [OUTCOME_COLUMN] = str_copy(SAFE(control_get_text(r, "outcome"))),
                             [SIZE_COLUMN] = str_copy(has_size ? BYTES(json_int(r, "bytes")) : "-"),
-                            [TOOK_COLUMN] = str_copy(ready_ms > 0 && done_ms > 0 ? SPAN(done_ms - ready_ms) : "-"),
+                            [TOOK_COLUMN] = str_copy(ready_ms > 0 && done_ms > 0 ? TOOK(done_ms - ready_ms) : "-"),
                             [BY_COLUMN] = str_copy(SAFE(control_get_text(r, "asked_by"))),
                             [UPLOADER_COLUMN] = uploader > 0 ? str_printf("%" PRId64, uploader) : str_copy("-"),
                             [RECEIPT_COLUMN] = str_printf("%" PRId64, json_int(r, "id")),
@@ -66,10 +66,10 @@ static void rows_free(struct row *rows, size_t count)
     free(rows);
 }
 
-/* Every column as wide as its widest cell; the asset gets what is left of the line. */
-static void measure(const struct row *rows, size_t count, int columns, int *width)
+/* Every column as wide as its widest cell. Returns what is left of the line for the asset. */
+static int measure(const struct row *rows, size_t count, int columns, int *width)
 {
-    int used = GAP * (COLUMNS - 1);
+    int left = columns - GAP * (COLUMNS - 1);
 
     for (int column = 0; column < COLUMNS; column++) {
         width[column] = (int)strlen(table[column].title);
@@ -78,18 +78,33 @@ static void measure(const struct row *rows, size_t count, int columns, int *widt
             size_t wide = text_columns(column == ASSET_COLUMN ? SHELL(cell) : cell);
             width[column] = MAX(width[column], (int)MIN(wide, 4096));
         }
-        used += column == ASSET_COLUMN ? 0 : width[column];
+        left -= column == ASSET_COLUMN ? 0 : width[column];
     }
-    if (columns > 0)
-        width[ASSET_COLUMN] = MIN(width[ASSET_COLUMN], MAX(columns - used, ASSET_NARROWEST));
+    return left;
+}
+
+/* On a narrow terminal what names the asset counts more than who sent it, which the receipt in full says. Width 0: left out. */
+static void fit(const struct row *rows, size_t count, int columns, int *width)
+{
+    static const int spared[] = {UPLOADER_COLUMN, BY_COLUMN};
+    int left = measure(rows, count, columns, width);
+
+    if (columns <= 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(spared) && left < MIN(width[ASSET_COLUMN], ASSET_NARROWEST); i++) {
+        left += width[spared[i]] + GAP;
+        width[spared[i]] = 0;
+    }
+    width[ASSET_COLUMN] = MIN(width[ASSET_COLUMN], MAX(left, 1));
 }
 
 static void render_row(const char *const *cell, const int *width, struct buf *out)
 {
     for (int column = 0; column < COLUMNS; column++) {
-        bool is_last = column == COLUMNS - 1;
+        if (width[column] == 0)
+            continue;
         render_padded(out, cell[column], table[column].is_right ? -width[column] : width[column]);
-        buf_str(out, is_last ? "\n" : "  ");
+        buf_str(out, column == COLUMNS - 1 ? "\n" : "  ");
     }
 }
 
@@ -102,7 +117,7 @@ void receipts_render(const json_t *receipts, const struct profile *p, const stru
 
     for (size_t i = 0; i < count; i++)
         rows[i] = row_of(json_array_get(receipts, i), p, s->now_ms);
-    measure(rows, count, s->columns, width);
+    fit(rows, count, s->columns, width);
     for (int column = 0; column < COLUMNS; column++)
         titles[column] = table[column].title;
     if (count > 0)

@@ -104,8 +104,8 @@ static void resting_text(const json_t *u, int64_t now_ms, struct buf *out)
     buf_printf(out, "%" PRId64 " %-6s", json_int(u, "id"), SAFE(state));
     if (str_eq(state, "idle") && since_ms > 0)
         buf_printf(out, "  since %s", WHEN_SHORT(since_ms, now_ms));
-    else if (reason[0])
-        buf_printf(out, "  %s", SAFE(reason));
+    else if (str_eq(state, "paused") && reason[0])
+        buf_printf(out, "  %s", SAFE(reason)); /* why one is blocked stands in the tenant's card */
 }
 
 /* Those that rest share a line while it has room. */
@@ -160,7 +160,7 @@ static void render_folders(const struct screen *s)
                                    GROUPED(json_int(f, "published")), GROUPED(json_int(f, "left")));
         label(s, i == 0 ? "folders" : "");
         render_padded(s->out, SHORT_PATH(control_get_text(f, "to"), FOLDER_COLUMNS), widest);
-        buf_printf(s->out, "  %-9s%s", SAFE(control_get_text(f, "state")), figures);
+        buf_printf(s->out, "  %-9s%s", is_running(s->status) ? SAFE(control_get_text(f, "state")) : "", figures);
         if (json_int(f, "held") > 0)
             buf_printf(s->out, "  %s held", GROUPED(json_int(f, "held")));
         buf_printf(s->out, "%s%s\n", json_is_true(json_object_get(f, "public")) ? "  public" : "",
@@ -253,7 +253,7 @@ static void plain_value(struct buf *out, const char *name, const json_t *value, 
     int64_t ms;
 
     if (json_is_integer(value))
-        render_plain(out, name, "%s", GROUPED(json_integer_value(value)));
+        render_plain(out, name, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_boolean(value))
         render_plain(out, name, "%s", json_is_true(value) ? "yes" : "no");
     else if (json_is_string(value) && time_parse_rfc3339(json_string_value(value), &ms))

@@ -13,8 +13,9 @@ enum {
 
 struct waiting {
     struct cmd *c;
-    json_t *left; /* ids */
-    json_t *told; /* ids of those whose trouble was told, as keys */
+    json_t *left;          /* ids */
+    json_t *told;          /* ids of those whose trouble was told, as keys */
+    const json_t *counted; /* ids of those that are spoken of */
     size_t total, stuck;
     int64_t from_mono_ms;
     int code;
@@ -97,8 +98,7 @@ static void show_progress(const struct waiting *w, bool is_last)
     if (is_last)
         fprintf(stderr, "\r%60s\r", "");
     else
-        fprintf(stderr, "\r%s of %s done", GROUPED((int64_t)(w->total - json_array_size(w->left))),
-                GROUPED((int64_t)w->total));
+        fprintf(stderr, "\r%s left  ", GROUPED((int64_t)json_array_size(w->left)));
 }
 
 /* --- how it ended -------------------------------------------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static void say_one(struct waiting *w, const json_t *receipt)
     int64_t ready_ms = json_time(receipt, "ready_at"), done_ms = json_time(receipt, "confirmed_at");
 
     if (!w->c->is_quiet && !w->c->wants_json)
-        printf("%s in %s, receipt %" PRId64 ".\n", SAFE(control_get_text(receipt, "outcome")), SPAN(done_ms - ready_ms),
+        printf("%s in %s, receipt %" PRId64 ".\n", SAFE(control_get_text(receipt, "outcome")), TOOK(done_ms - ready_ms),
                json_int(receipt, "id"));
 }
 
@@ -141,12 +141,12 @@ static json_t *set_of(const json_t *ids)
 }
 
 /* By the newest receipt of each job that is done. The agent lists 10,000 at once; what lies beyond was no trouble either. */
-static int64_t count_good(struct waiting *w, const json_t *jobs)
+static int64_t count_good(struct waiting *w)
 {
     AUTO(json_freep)
     json_t *answer = cmd_operate(w->c, json_pack("{s:s, s:I}", "verb", "receipts", "since", (json_int_t)w->c->now_ms),
                                  &w->code);
-    AUTO(json_freep) json_t *open = set_of(jobs);
+    AUTO(json_freep) json_t *open = set_of(w->counted);
     int64_t good = 0;
     json_t *value;
     size_t i;
@@ -159,9 +159,9 @@ static int64_t count_good(struct waiting *w, const json_t *jobs)
     return good + (int64_t)json_object_size(open);
 }
 
-static void finish_one(struct waiting *w, const json_t *jobs, json_t *report)
+static void finish_one(struct waiting *w, json_t *report)
 {
-    AUTO(json_freep) json_t *receipt = receipt_of(w, json_array_get(jobs, 0));
+    AUTO(json_freep) json_t *receipt = receipt_of(w, json_array_get(w->counted, 0));
 
     if (!receipt)
         return;
@@ -170,24 +170,25 @@ static void finish_one(struct waiting *w, const json_t *jobs, json_t *report)
     w->code = is_good(receipt) ? w->code : EX_DATAERR;
 }
 
-static void finish_many(struct waiting *w, const json_t *jobs, json_t *report)
+static void finish_many(struct waiting *w, json_t *report)
 {
-    int64_t took_ms = mono_ms(&real_clock) - w->from_mono_ms, good = count_good(w, jobs);
+    int64_t took_ms = mono_ms(&real_clock) - w->from_mono_ms, good = count_good(w);
 
     json_object_set_new(report, "done", json_integer(good));
     if (!w->c->is_quiet && !w->c->wants_json)
-        printf("%s of %s done in %s.\n", GROUPED(good), GROUPED((int64_t)w->total), SPAN(took_ms));
+        printf("%s of %s done in %s.\n", GROUPED(good), GROUPED((int64_t)w->total), TOOK(took_ms));
     w->code = w->code || good == (int64_t)w->total ? w->code : EX_DATAERR;
 }
 
-int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *report)
+int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *counted, json_t *report)
 {
     AUTO(json_freep) json_t *told = json_object();
     struct waiting w = {
         .c = c,
         .left = json_incref(jobs),
         .told = told,
-        .total = json_array_size(jobs),
+        .counted = counted,
+        .total = json_array_size(counted),
         .from_mono_ms = mono_ms(&real_clock),
     };
     bool is_answered = true;
@@ -203,9 +204,9 @@ int wait_for_jobs(struct cmd *c, json_t *jobs, json_t *report)
     if (!is_answered)
         cmd_hint(c, "what was queued stays queued");
     else if (w.total == 1 && json_array_size(w.left) == 0)
-        finish_one(&w, jobs, report);
+        finish_one(&w, report);
     else
-        finish_many(&w, jobs, report);
+        finish_many(&w, report);
     w.code = w.code || json_array_size(w.left) == 0 ? w.code : EX_DATAERR;
     json_decref(w.left);
     return w.code;

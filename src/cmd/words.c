@@ -97,6 +97,14 @@ char *time_short(char *out, size_t size, int64_t ms, int64_t now_ms)
     return out;
 }
 
+char *span_took(char *out, size_t size, int64_t ms)
+{
+    if (ms < 0 || ms >= 100)
+        return text_span(out, size, ms);
+    snprintf(out, size, "%" PRId64 " ms", ms);
+    return out;
+}
+
 /* --- reading times ---------------------------------------------------------------------------------------- */
 
 /* Does `text` begin as `shape` says, a 0 standing for any digit? Returns its length then. */

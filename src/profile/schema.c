@@ -156,7 +156,7 @@ static const struct key guard_keys[] = {
 static const struct key retry_keys[] = {
     {"first", KEY_DURATION, RETRY(first_ms), .standard = "2s", .min = 100, .max = 1 * HOURS},
     {"max", KEY_DURATION, RETRY(max_ms), .standard = "5m", .min = 1 * SECONDS, .max = 1 * DAYS},
-    {"attempts", KEY_INT, RETRY(attempts), .standard = "10", .min = 1, .max = 1000},
+    {"attempts", KEY_INT, RETRY(attempts), .standard = "10", .min = 1, .max = 1000, .built = "10"},
     {0},
 };
 static const struct key receipts_keys[] = {

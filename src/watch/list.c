@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { RAW_BYTES = 65536, LOOK_FLAGS = AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC };
+enum { RAW_BYTES = 65536, KEPT_BYTES = 1 << 20, LOOK_FLAGS = AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC };
 
 static int64_t stamp_ns(struct statx_timestamp t)
 {
@@ -87,18 +87,18 @@ static bool names_read(struct lister *l, int fd)
 /* One enormous directory must not keep its memory for ever. */
 static void names_shrink(struct lister *l)
 {
-    if (l->size <= 1 << 20)
+    if (l->size <= KEPT_BYTES)
         return;
-    mem_freep(&l->names);
-    mem_freep(&l->at);
+    free(take(&l->names));
+    free(take(&l->at));
     l->size = l->places = 0;
 }
 
 void lister_release(struct lister *l)
 {
-    mem_freep(&l->names);
-    mem_freep(&l->at);
-    mem_freep(&l->raw);
+    free(l->names);
+    free(l->at);
+    free(l->raw);
 }
 
 /* --- pieces ----------------------------------------------------------------------------------------- */
@@ -113,7 +113,7 @@ struct listed {
     bool is_whole; /* nothing was left out for an error */
 };
 
-static struct event *piece_new(const struct listed *d, const char *after)
+static struct event *piece_new(const struct listed *d, const char *after, size_t left)
 {
     struct event *ev = event_new(EVENT_LISTING, d->task->folder, d->task->path);
     ev->is_dir = true;
@@ -124,7 +124,7 @@ static struct event *piece_new(const struct listed *d, const char *after)
     ev->listing->is_first = after[0] == '\0';
     ev->listing->is_new_dir = d->task->is_new;
     ev->listing->dir = d->dir;
-    ev->listing->entry = mem_array(PIECE_MAX, sizeof(*ev->listing->entry));
+    ev->listing->entry = mem_array(MIN(left, (size_t)PIECE_MAX) + 1, sizeof(*ev->listing->entry));
     return ev;
 }
 
@@ -148,33 +148,34 @@ static bool entry_look(struct listed *d, unsigned char type, const char *name, s
     return true;
 }
 
-static bool entry_add(struct watch *w, struct listed *d, const char *typed_name, struct listing *l)
+static void entry_add(struct watch *w, struct listed *d, const char *typed_name, struct listing *l)
 {
     const char *name = typed_name + 1;
     struct listing_entry entry = {0};
     if (!entry_look(d, (unsigned char)typed_name[0], name, &entry))
-        return false;
+        return;
     d->path.len = d->stem;
     buf_str(&d->path, name);
     if (watch_ignores(w, d->task->folder, d->path.data, entry.is_dir))
-        return false;
+        return;
     entry.name = str_copy(name);
     l->entry[l->count++] = entry;
     if (entry.is_dir)
         strlist_add(&d->task->found, name);
-    return true;
 }
 
 static void hand_over(struct lister *l, struct listed *d)
 {
     AUTO(mem_freep) char *after = str_copy("");
-    struct event *ev = piece_new(d, after);
-    for (size_t i = 0; i < l->count && !pool_is_stopping(&l->w->pool); i++) {
+    struct event *ev = piece_new(d, after, l->count);
+    for (size_t i = 0; i < l->count; i++) {
         if (ev->listing->count == PIECE_MAX) {
-            mem_freep(&after);
+            free(after);
             after = str_copy(ev->listing->entry[PIECE_MAX - 1].name);
             pool_say(l->w, ev);
-            ev = piece_new(d, after);
+            if (pool_is_stopping(&l->w->pool))
+                return;
+            ev = piece_new(d, after, l->count - i);
         }
         entry_add(l->w, d, l->names + l->at[i], ev->listing);
     }
@@ -204,6 +205,14 @@ void lister_list(struct lister *l, struct task *task)
     fd_close(&d.fd);
 }
 
+/* A read lease is granted only while nobody has the file open for writing (premises.md 4); taken and dropped in one breath, for a
+ * writer's open would wait for it. Needs the owner or CAP_LEASE: refused for any other reason means unknown. */
+static bool is_closed(const char *path)
+{
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    return fd >= 0 && fcntl(fd, F_SETLEASE, F_RDLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
 void lister_look(struct watch *w, struct task *task)
 {
     struct event *ev = event_new(EVENT_LOOKED, task->folder, task->path);
@@ -211,6 +220,7 @@ void lister_look(struct watch *w, struct task *task)
     if (look(AT_FDCWD, task->path, LOOK_FLAGS, &ev->seen, &mode)) {
         ev->exists = true;
         ev->is_regular = S_ISREG(mode);
+        ev->is_closed = ev->is_regular && is_closed(task->path);
     } else if (errno != ENOENT && errno != ENOTDIR) {
         ev->exists = true; /* as far as anybody knows */
         watch_fail(&ev->err, errno, "look at", task->path);

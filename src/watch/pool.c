@@ -19,10 +19,10 @@ struct task *task_new(enum task_kind kind, int folder, const char *path)
 /* `scan` and `node` are the watcher's and stay. */
 void task_free(struct task *task)
 {
-    mem_freep(&task->path);
+    free(task->path);
     event_free(task->event);
     strlist_release(&task->found);
-    mem_freep(&task);
+    free(task);
 }
 
 static void list_add(struct task_list *list, struct task *task)

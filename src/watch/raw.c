@@ -35,8 +35,8 @@ static void owe_overflow(struct watch *w, int folder)
 static void half_free(struct half *half)
 {
     node_unhold(half->node);
-    mem_freep(&half->path);
-    mem_freep(&half);
+    free(half->path);
+    free(half);
 }
 
 void raw_release(struct watch *w)

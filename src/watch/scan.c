@@ -116,8 +116,8 @@ struct scan *scan_new(int folder, const char *path, uint64_t number, bool is_tol
 void scan_free(struct scan *scan)
 {
     node_unhold(scan->top);
-    mem_freep(&scan->path);
-    mem_freep(&scan);
+    free(scan->path);
+    free(scan);
 }
 
 /* The folder is away: what was asked for is done when it is back. Of our own wishes one is enough. */

@@ -49,8 +49,8 @@ void node_unhold(struct node *node)
 {
     if (!node || --node->refs > 0 || !node->is_dead)
         return;
-    mem_freep(&node->name);
-    mem_freep(&node);
+    free(node->name);
+    free(node);
 }
 
 /* Written from its end, so that the depth does not matter. */
@@ -102,7 +102,7 @@ void node_move(struct node *node, struct node *parent, const char *name)
 {
     char *old = node->name;
     node->name = str_copy(name); /* before the old one goes: it may be the same */
-    mem_freep(&old);
+    free(old);
     unlink_child(node);
     link_child(parent, node);
 }

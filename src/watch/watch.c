@@ -181,9 +181,9 @@ static void folders_free(struct watch *w)
             dir_drop(w, f->root);
         for (struct scan *scan; (scan = f->waiting); scan_free(scan))
             f->waiting = scan->next;
-        mem_freep(&f->path);
+        free(f->path);
     }
-    mem_freep(&w->folder);
+    free(w->folder);
 }
 
 void watch_stop(struct watch *w)
@@ -198,7 +198,7 @@ void watch_stop(struct watch *w)
     folders_free(w);
     if (w->fd >= 0)
         lib_close();
-    mem_freep(&w);
+    free(w);
 }
 
 uint64_t watch_scan(struct watch *w, int folder, const char *path)

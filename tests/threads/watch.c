@@ -122,7 +122,7 @@ static void read_while_writing(void)
 {
     unsigned seed = 7;
     while (atomic_load(&g.writing) > 0) {
-        AUTO(event_freep) struct event *ev = next_event(1);
+        event_free(next_event(1));
         AUTO(mem_freep) char *path = some_path(&seed);
         if (rand_r(&seed) % 16 == 0)
             watch_look(g.watch, 0, path);

@@ -69,7 +69,7 @@ static const char full[] =
     "uploaders: 8\n"
     "schedule: {timezone: UTC, windows: []}\n"
     "guards: {max_unpublish: 0, max_unpublish_percent: 1, max_republish_percent: 2, min_items: 3}\n"
-    "retry: {first: 250ms, max: 1d, attempts: 1}\n"
+    "retry: {first: 250ms, max: 1d, attempts: 10}\n"
     "receipts: {keep: 30d}\n"
     "state: /var/lib/elsewhere/\n";
 

@@ -277,6 +277,22 @@ static void an_entry_carries_what_a_look_would_say(void **state)
     assert_true(seen_equal(&looked->seen, &file));
 }
 
+static void a_look_knows_whether_somebody_writes(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "r/a");
+    AUTO(mem_freep) char *path = at(f, "r/a");
+    AUTO(fd_close) int writer = open(path, O_WRONLY | O_CLOEXEC);
+    begin(f);
+    watch_look(f->watch, 0, path);
+    AUTO(event_freep) struct event *open_for_writing = wait_event(f, EVENT_LOOKED, "r/a");
+    fd_close(&writer);
+    watch_look(f->watch, 0, path);
+    AUTO(event_freep) struct event *closed = wait_event(f, EVENT_LOOKED, "r/a");
+    assert_false(open_for_writing->is_closed);
+    assert_true(closed->is_closed);
+}
+
 static void a_large_directory_comes_in_pieces_that_join(void **state)
 {
     struct fixture *f = *state;
@@ -304,6 +320,22 @@ static void a_large_directory_comes_in_pieces_that_join(void **state)
     assert_int_equal(count, FILES);
     assert_int_equal(pieces, 3);
     assert_string_equal(last, "02499");
+}
+
+static void an_enormous_directory_can_be_listed_twice(void **state)
+{
+    struct fixture *f = *state;
+    enum { FILES = 6000 };
+    for (int i = 0; i < FILES; i++) {
+        AUTO(mem_freep) char *name = str_printf("r/%0200d", i); /* 1.2 MB of names */
+        write_file(f, name);
+    }
+    watch_open_folder(f, 4096, 0);
+    wait_scanned(f, 1);
+    size_t told = f->told.len;
+    scan_root(f);
+    scan_root(f);
+    assert_int_equal(f->told.len, 3 * told);
 }
 
 static void a_look_tells_absence_and_other_kinds(void **state)
@@ -715,7 +747,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WATCH_TEST(the_first_scan_lists_everything_in_byte_order),
         WATCH_TEST(an_entry_carries_what_a_look_would_say),
+        WATCH_TEST(a_look_knows_whether_somebody_writes),
         WATCH_TEST(a_large_directory_comes_in_pieces_that_join),
+        WATCH_TEST(an_enormous_directory_can_be_listed_twice),
         WATCH_TEST(a_look_tells_absence_and_other_kinds),
         WATCH_TEST(a_part_can_be_scanned),
         WATCH_TEST(a_file_is_told_through_its_life),
