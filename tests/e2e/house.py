@@ -54,11 +54,13 @@ def wait_until(what, condition, seconds=45, every=0.1, alive=lambda: None):
 
 
 def tail(path, lines=25):
+    """The last lines, or what a sanitizer said from its first word on."""
     try:
         text = pathlib.Path(path).read_text(errors="replace").splitlines()
     except OSError as e:
         return [f"({e})"]
-    return text[-lines:]
+    said = [i for i, line in enumerate(text) if "Sanitizer" in line or "runtime error:" in line]
+    return text[said[0]:][:2 * lines] if said else text[-lines:]
 
 
 # --- processes: each ends by its pid, at the latest with this one ---------------------------------------------
