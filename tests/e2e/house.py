@@ -358,9 +358,23 @@ class House:
         return self
 
     def __exit__(self, kind, error, trace):
-        if error is not None and not hasattr(error, "report"):
-            error.report = self.report()
-        self.close()
+        try:
+            if error is None:
+                self.end_well()
+        except Failed as e:
+            error = e
+            raise
+        finally:
+            if error is not None and not hasattr(error, "report"):
+                error.report = self.report()
+            self.close()
+
+    def end_well(self):
+        """Both end without trouble: nothing crashes or leaks (with sanitizers) on the way out."""
+        if self.agent:
+            check_equal(self.stop()[0], 0, "exit of brandsyncd")
+        if self.portal.process:
+            check_equal(self.portal.stop()[0], 0, "exit of brandsync-portal")
 
     def close(self):
         for process in (self.agent, self.portal.process):
