@@ -206,6 +206,10 @@ char *text_shell(char *out, size_t size,
                  const char *raw); /* for terminals: as `ls` quotes, can be pasted into a shell */
 #define QUOTED(raw) text_quote((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
 #define SHELL(raw) text_shell((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
+/* For whole lines, whose parts were quoted before: nothing is quoted, but every byte that could steer a terminal or forge
+ * a line becomes \xHH. */
+char *text_safe(char *out, size_t size, const char *raw);
+#define SAFE(raw) text_safe((char[TEXT_SHOWN]){0}, TEXT_SHOWN, (raw))
 
 bool text_is_utf8(const char *text, size_t len); /* strict: no surrogates, no overlong, no NUL */
 size_t text_utf8_next(const char *text, size_t len,

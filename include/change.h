@@ -2,11 +2,12 @@
 /*
  * change - folds events per path by a table until the path is quiet, and says then what it means. Pure; loop thread.
  *
- * Rules (product.md 3 "Settled by evidence"): a file whose closing was seen goes after `settle_ms` without a further event; a file that
- * was only found (listing) or made without a closing (hard link, O_TMPFILE) goes once mtime and ctime are older than settle_unseen_ms;
- * before it goes, when settle_ms > 0, the caller looks at it once more (change_next gives CHANGE_LOOK) and a look that differs
- * starts the wait anew. settle_ms 0 with the closing seen: goes at once, without a look; so does what a listing found with stamps that
- * are old enough already (the listing was the look). What is gone waits and is looked at alike. A directory made while we watch holds
+ * Rules (product.md 3 "Settled by evidence"): a file whose closing was seen goes after `settle_ms` without a further event. A file that
+ * was only found (listing) or made without a closing (hard link, O_TMPFILE) is looked at once it is still for settle_ms: where that look
+ * knows that nobody has it open for writing (event.is_closed) it goes, else once mtime and ctime are older than settle_unseen_ms.
+ * Before anything goes, when settle_ms > 0, the caller looks at it (change_next gives CHANGE_LOOK) and a look that differs starts the
+ * wait anew. settle_ms 0 with the closing seen: goes at once, without a look; so does what a listing found with stamps that are old
+ * enough already (the listing was the look). What is gone waits and is looked at alike. A directory made while we watch holds
  * everything below it until its whole subtree has been still for settle_ms.
  */
 #ifndef BRANDSYNC_CHANGE_H

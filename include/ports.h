@@ -96,7 +96,7 @@ struct http_reply {
  * CAUSE_TENANT_UNREACHABLE or CAUSE_TENANT_TLS), ERR_CANCELLED, or the error of read_body. */
 struct http {
     void *(*open)(void *arg, const struct http_opts *opts,
-                  const atomic_bool *cancel); /* a client; *cancel true ends its request within a second */
+                  const atomic_bool *cancel); /* a client; *cancel true ends its request within a second; NULL: never */
     bool (*perform)(void *client, const struct http_request *request, struct http_reply *reply, struct err *e);
     void (*close)(void *client);
     void *arg;

@@ -64,6 +64,7 @@ struct event {
     bool is_dir;
     bool exists;      /* EVENT_LOOKED */
     bool is_regular;  /* EVENT_LOOKED */
+    bool is_closed;   /* EVENT_LOOKED: nobody on this machine has it open for writing; false: unknown */
     char *path;       /* absolute local path, bytes */
     char *from;       /* EVENT_MOVED_IN: the old absolute path, or NULL */
     struct seen seen; /* EVENT_LOOKED */

@@ -134,6 +134,7 @@ const char *status_verdict(struct agent *a, char *sentence, size_t size);
 void explain_fill(struct agent *a, json_t *request, json_t *reply);
 json_t *show_receipt(const struct receipt *r);
 json_t *show_item(const struct job *job);
+json_t *show_text(const char *text); /* "" for NULL */
 json_t *show_time(int64_t ms); /* RFC 3339, or null for 0 */
 
 void agent_reload(struct agent *a, json_t *reply); /* `reply` may be NULL (SIGHUP) */

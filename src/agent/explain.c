@@ -26,17 +26,17 @@ static void answer(struct question *q, const char *state, const char *fmt, ...)
     vsnprintf(sentence, sizeof(sentence), fmt, args);
     va_end(args);
     json_object_set_new(q->reply, "state", json_string(state));
-    json_object_set_new(q->reply, "sentence", json_string(sentence));
+    json_object_set_new(q->reply, "sentence", show_text(sentence));
 }
 
 static void set_text(struct question *q, const char *key, const char *text)
 {
-    json_object_set_new(q->reply, key, text && text[0] ? json_string(text) : json_null());
+    json_object_set_new(q->reply, key, text && text[0] ? show_text(text) : json_null());
 }
 
 static void set_reason(struct question *q, const struct err *why, int64_t until_ms)
 {
-    set_text(q, "reason", QUOTED(why->text));
+    set_text(q, "reason", why->text);
     set_text(q, "cause", cause_info(why->cause)->name);
     set_text(q, "fix", cause_info(why->cause)->fix);
     json_object_set_new(q->reply, "until", show_time(until_ms));

@@ -7,11 +7,15 @@ json_t *show_time(int64_t ms)
     return ms > 0 ? json_string(RFC3339(ms)) : json_null();
 }
 
+/* The server's and the system's words: as they are, but for bytes that are not UTF-8, which JSON cannot hold. */
+json_t *show_text(const char *text)
+{
+    return json_string(!text ? "" : text_is_utf8(text, strlen(text)) ? text : QUOTED(text));
+}
+
 static void set_text(json_t *o, const char *key, const char *text)
 {
-    /* The server's and the system's words are shown escaped, so that they are always valid UTF-8. */
-    json_object_set_new(
-        o, key, text && text_is_utf8(text, strlen(text)) ? json_string(text) : json_string(text ? QUOTED(text) : ""));
+    json_object_set_new(o, key, show_text(text));
 }
 
 json_t *show_receipt(const struct receipt *r)

@@ -68,7 +68,7 @@ static void add_card(json_t *cards, const char *what, const struct err *why, con
     AUTO(mem_freep) char *reason = cause->name[0] ? str_printf("%s (%s)", why->text, cause->name) : str_copy(why->text);
 
     json_array_append_new(cards,
-                          json_pack("{s:s, s:s, s:s, s:s}", "what", what, "why", QUOTED(reason), "fix",
+                          json_pack("{s:o, s:o, s:s, s:s}", "what", show_text(what), "why", show_text(reason), "fix",
                                     cause->fix[0] ? cause->fix : "nothing to do; goes on by itself", "safe", safe));
 }
 
@@ -247,8 +247,8 @@ static json_t *uploader_part(struct agent *a, const struct figures *f, int id)
     } else if (is_idle) {
         reason = "nothing ready";
     }
-    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "id", id, "state", uploader_state_name(b.state),
-                          "reason", QUOTED(reason), "assets", (json_int_t)b.assets, "bytes_done",
+    json_t *o = json_pack("{s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:o}", "id", id, "state", uploader_state_name(b.state),
+                          "reason", show_text(reason), "assets", (json_int_t)b.assets, "bytes_done",
                           (json_int_t)b.bytes_done, "bytes_total", (json_int_t)b.bytes_total, "rate",
                           (json_int_t)b.rate, "since", show_time(b.since_ms));
     if (b.asset[0])
@@ -282,7 +282,7 @@ static json_t *folder_part(struct agent *a, size_t i)
     control_set_path(o, "path", f->path);
     control_set_path(o, "to", f->to);
     json_object_set_new(o, "state", json_string(folder_state(a, i)));
-    json_object_set_new(o, "reason", json_string(a->live && a->live[i].is_halted ? QUOTED(a->live[i].why.text) : ""));
+    json_object_set_new(o, "reason", show_text(a->live && a->live[i].is_halted ? a->live[i].why.text : ""));
     json_object_set_new(o, "assets", json_integer(MAX(files.files, files.published + left)));
     json_object_set_new(o, "published", json_integer(files.published));
     json_object_set_new(o, "left", json_integer(left));
@@ -317,7 +317,7 @@ void status_fill(struct agent *a, json_t *reply)
                                  : 0;
 
     json_object_set_new(reply, "verdict", json_string(verdict));
-    json_object_set_new(reply, "sentence", json_string(sentence));
+    json_object_set_new(reply, "sentence", show_text(sentence));
     json_object_set_new(reply, "profile", json_string(a->profile->name));
     json_object_set_new(reply, "title", json_string(a->profile->title));
     json_object_set_new(reply, "agent", agent_part(a));

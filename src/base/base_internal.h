@@ -5,10 +5,6 @@
 
 #include "base.h"
 
-/* Copies `raw`; every byte that could steer a terminal or forge a line becomes \xHH. Longer ends in "...". Nothing is
- * quoted: for whole lines, whose parts were quoted before. */
-char *text_safe(char *out, size_t size, const char *raw);
-
 int hex_digit(char c); /* its value, -1: not one */
 
 #endif

@@ -34,7 +34,7 @@ void change_table_free(struct change_table *t)
 
 /* --- time ------------------------------------------------------------------------------------------- */
 
-enum { JITTER_MS = 1000, LOOK_AGAIN_MS = 5000 };
+enum { JITTER_MS = 1000, LOOK_AGAIN_MS = 5000, PROBE_MS = 500 };
 
 static void heap_shift(struct heap *h, int64_t back_ms)
 {
@@ -80,7 +80,9 @@ static int64_t due_ms(const struct entry *entry)
         return entry->quiet_ms + entry->rules.settle_ms;
     /* A stamp in the future would wait for ever: since we know it, it is as old as our knowledge. */
     int64_t since_ms = entry->has_seen ? MIN(stamp_ms(&entry->seen), entry->quiet_ms) : entry->quiet_ms;
-    return since_ms + entry->rules.settle_unseen_ms;
+    int64_t old_ms = since_ms + entry->rules.settle_unseen_ms;
+    /* Once still it is looked at: a look that knows of no writer is as good as a closing. */
+    return entry->is_probed ? old_ms : MIN(old_ms, entry->quiet_ms + MAX(entry->rules.settle_ms, PROBE_MS));
 }
 
 /* --- new directories ---------------------------------------------------------------------------------- */
@@ -167,7 +169,7 @@ static void fold_event(struct change_table *t, int folder, const char *path, enu
     entry = fold(t, folder, path, input, rules);
     if (entry) {
         entry->quiet_ms = at_ms;
-        entry->has_seen = false;
+        entry->has_seen = entry->is_probed = false;
         entry_place(t, entry, due_ms(entry));
     }
     leave(t, folder, take(&from), rules);
@@ -210,14 +212,24 @@ static void fold_move(struct change_table *t, const struct event *ev, const stru
 
 /* --- looks ------------------------------------------------------------------------------------------ */
 
-/* Notes what was seen; anything newer than we know starts the wait anew. */
-static void observe(struct change_table *t, struct entry *entry, const struct seen *seen)
+/* Notes what was seen; anything newer than we know starts the wait anew: false then. */
+static bool observe(struct change_table *t, struct entry *entry, const struct seen *seen)
 {
     bool differs = entry->has_seen ? !seen_equal(&entry->seen, seen) : stamp_ms(seen) > entry->quiet_ms;
     if (differs)
         entry->quiet_ms = t->now_ms;
     entry->seen = *seen;
     entry->has_seen = true;
+    return !differs;
+}
+
+static void count_as_closed(struct change_table *t, struct entry *entry)
+{
+    if (entry->young && change_trait[entry->state].is_open) {
+        entry->young->open--;
+        young_wait(t, entry->young);
+    }
+    entry->state = change_next_state[IN_STILL][entry->state];
 }
 
 /* It has just been looked at: it goes, or waits on. */
@@ -233,18 +245,18 @@ static void judge(struct change_table *t, struct entry *entry)
         entry_place(t, entry, t->now_ms);
         return;
     }
-    /* As good as closed; it is looked at again when its new directory is still. */
-    if (change_trait[entry->state].is_open) {
-        entry->young->open--;
-        young_wait(t, entry->young);
-    }
-    entry->state = change_next_state[IN_STILL][entry->state];
+    /* It is looked at again when its new directory is still. */
+    count_as_closed(t, entry);
     entry_place(t, entry, t->now_ms);
 }
 
-static void see(struct change_table *t, struct entry *entry, const struct seen *seen)
+/* `is_closed`: nobody on this machine has it open for writing. Without that the wait is the long one. */
+static void probe(struct change_table *t, struct entry *entry, const struct seen *seen, bool is_closed)
 {
-    observe(t, entry, seen);
+    bool is_still = observe(t, entry, seen);
+    entry->is_probed = !is_closed;
+    if (is_closed && is_still && change_trait[entry->state].waits_unseen)
+        count_as_closed(t, entry);
     judge(t, entry);
 }
 
@@ -259,7 +271,7 @@ static void looked(struct change_table *t, const struct event *ev, const struct 
         return;
     }
     if (ev->exists && ev->is_regular) {
-        see(t, fold(t, ev->folder, ev->path, IN_FOUND, rules), &ev->seen);
+        probe(t, fold(t, ev->folder, ev->path, IN_FOUND, rules), &ev->seen, ev->is_closed);
         return;
     }
     bool was_gone = change_trait[entry->state].is_gone;
@@ -294,7 +306,9 @@ void change_found(struct change_table *t, int folder, const char *path, const st
                   const struct change_rules *rules, int64_t now_ms)
 {
     tell_time(t, now_ms);
-    see(t, fold(t, folder, path, IN_FOUND, rules), seen);
+    struct entry *entry = fold(t, folder, path, IN_FOUND, rules);
+    observe(t, entry, seen);
+    judge(t, entry);
 }
 
 static bool needs_look(const struct entry *entry)

@@ -66,7 +66,7 @@ struct entry {
     int64_t quiet_ms; /* nothing is known to have changed since */
     int folder;
     enum state state : 8;
-    bool has_seen : 1, is_looking : 1, is_settled : 1;
+    bool has_seen : 1, is_looking : 1, is_settled : 1, is_probed : 1; /* probed: a writer may have it open, as far as known */
     char path[];
 };
 

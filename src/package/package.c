@@ -2,8 +2,9 @@
 /*
  * package - the order of a package's entries and the stream made of them.
  *
- * lay_out() writes every record once into a scratch buffer and keeps only its length: so the whole is known before the first byte,
- * by the same code that makes it. package_read() then walks the entries; the bytes of large files go straight into the caller's memory.
+ * lay_out() writes every record once into a scratch buffer and keeps only its length: so the whole is known before the
+ * first byte, by the same code that makes it. package_read() then walks the entries; the bytes of large files go
+ * straight into the caller's memory.
  */
 #include "package_internal.h"
 
@@ -12,7 +13,14 @@
 
 enum { XML_MAX_BYTES = 16 << 20, REMOTE_MAX_BYTES = 4096 };
 
-enum entry_kind { ENTRY_PROPERTIES, ENTRY_ORIGINAL, ENTRY_ORIGINAL_XML, ENTRY_ASSET_XML, ENTRY_FOLDER_XML, ENTRY_FILTER };
+enum entry_kind {
+    ENTRY_PROPERTIES,
+    ENTRY_ORIGINAL,
+    ENTRY_ORIGINAL_XML,
+    ENTRY_ASSET_XML,
+    ENTRY_FOLDER_XML,
+    ENTRY_FILTER
+};
 
 struct entry {
     enum entry_kind kind;
@@ -28,21 +36,21 @@ struct package {
     size_t entries;
     int64_t directory_offset, directory_bytes, bytes;
 
-    size_t started, listed;  /* entries begun; entries in the central directory */
+    size_t started, listed; /* entries begun; entries in the central directory */
     bool is_ended;
     struct buf path, name, xml, head;
-    size_t path_item;        /* whose `path` it is */
-    char *file;              /* the small file under way */
+    size_t path_item; /* whose `path` it is */
+    char *file;       /* the small file under way */
     struct {
         const char *data;
         size_t len;
-    } span[2];               /* made and not handed out yet */
-    struct entry *large;     /* the large file under way, */
-    int64_t large_left;      /* its bytes not read yet, */
-    size_t block_left;       /* and those of its present block */
+    } span[2];           /* made and not handed out yet */
+    struct entry *large; /* the large file under way, */
+    int64_t large_left;  /* its bytes not read yet, */
+    size_t block_left;   /* and those of its present block */
 };
 
-/* --- may this item go? --------------------------------------------------------------------------------------------- */
+/* --- may this item go? ----------------------------------------------------------------------------- */
 
 static bool is_repository_path(const char *path)
 {
@@ -69,7 +77,7 @@ bool package_item_check(const char *tenant_root, const struct package_item *item
     return true;
 }
 
-/* --- layout ---------------------------------------------------------------------------------------------------------- */
+/* --- layout ---------------------------------------------------------------------------------------- */
 
 static const struct package_item *item_of(const struct package *p, const struct entry *en)
 {
@@ -203,7 +211,8 @@ static char *file_buffer(const struct package *p)
     return mem_alloc((size_t)bytes + 1);
 }
 
-struct package *package_new(const char *tenant_root, const struct package_item *item, size_t items, const struct package_source *source, struct err *e)
+struct package *package_new(const char *tenant_root, const struct package_item *item, size_t items,
+                            const struct package_source *source, struct err *e)
 {
     for (size_t i = 0; i < items; i++)
         if (!package_item_check(tenant_root, &item[i], e))
@@ -240,7 +249,7 @@ int64_t package_bytes(const struct package *p)
     return p->bytes;
 }
 
-/* --- the stream -------------------------------------------------------------------------------------------------------- */
+/* --- the stream ------------------------------------------------------------------------------------ */
 
 static uint32_t crc_of(uint32_t crc, const void *data, size_t len)
 {
@@ -257,7 +266,8 @@ static void hand_out(struct package *p, const char *content, size_t len)
 
 static bool changed(const struct package *p, const struct entry *en, struct err *e)
 {
-    err_set(e, ERR_CHANGED, "%s is no longer of %" PRId64 " bytes", QUOTED(path_name(item_of(p, en)->remote)), en->zip.bytes);
+    err_set(e, ERR_CHANGED, "%s is no longer of %" PRId64 " bytes", QUOTED(path_name(item_of(p, en)->remote)),
+            en->zip.bytes);
     return err_cause(e, CAUSE_FILE_CHANGED);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * The package's inside: the order and the stream (package.c), the container's records (zip.c), the documents in it (vault.c).
+ * The package's inside: the order and the stream (package.c), the container's records (zip.c), the documents in it
+ * (vault.c).
  */
 #ifndef BRANDSYNC_PACKAGE_INTERNAL_H
 #define BRANDSYNC_PACKAGE_INTERNAL_H
@@ -20,7 +21,7 @@ struct zip_entry {
 };
 int64_t zip_data_bytes(const struct zip_entry *z); /* what the content takes in the archive */
 void zip_local(struct buf *out, const struct zip_entry *z, const struct buf *name);
-void zip_block(struct buf *out, size_t bytes, bool is_last); /* the header of one stored block */
+void zip_block(struct buf *out, size_t bytes, bool is_last);     /* the header of one stored block */
 void zip_descriptor(struct buf *out, const struct zip_entry *z); /* nothing for a STORED entry */
 void zip_central(struct buf *out, const struct zip_entry *z, const struct buf *name);
 void zip_end(struct buf *out, int64_t entries, int64_t directory_offset, int64_t directory_bytes);

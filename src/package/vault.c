@@ -10,8 +10,8 @@ static const char xml_head[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /* --- names --------------------------------------------------------------------------------------------------- */
 
-/* The first colon after a prefix without '_' becomes '_' and the name gets a leading one; a name that only looks like that
- * gets a second one. */
+/* The first colon after a prefix without '_' becomes '_' and the name gets a leading one; a name that only looks like
+ * that gets a second one. */
 void package_platform_name(struct buf *out, const char *jcr_name)
 {
     size_t first = strcspn(jcr_name, ":_");
@@ -32,7 +32,8 @@ void package_platform_name(struct buf *out, const char *jcr_name)
     }
 }
 
-/* The importer takes one ".dir" off a directory's name, whatever it means (Importer.prepare): a name of its own gets a second. */
+/* The importer takes one ".dir" off a directory's name, whatever it means (Importer.prepare): a name of its own gets a
+ * second. */
 void vault_path(struct buf *out, const char *remote)
 {
     AUTO(mem_freep) char *path = str_copy(remote);
@@ -49,18 +50,14 @@ void vault_path(struct buf *out, const char *remote)
 
 /* --- META-INF/vault -------------------------------------------------------------------------------------------- */
 
-/* Java reads this with java.util.Properties, which wants the DOCTYPE. One save at the end: all of the package or nothing. */
+/* Java reads this with java.util.Properties, which wants the DOCTYPE. One save at the end: all of the package or
+ * nothing. */
 void vault_properties(struct buf *out)
 {
     static const char *const entry[][2] = {
-        {"name", "publish"},
-        {"group", "brandsync"},
-        {"version", BRANDSYNC_VERSION},
-        {"createdBy", "brandsync"},
-        {"packageFormatVersion", "2"},
-        {"packageType", "content"},
-        {"acHandling", "ignore"},
-        {"noIntermediateSaves", "true"},
+        {"name", "publish"},        {"group", "brandsync"},          {"version", BRANDSYNC_VERSION},
+        {"createdBy", "brandsync"}, {"packageFormatVersion", "2"},   {"packageType", "content"},
+        {"acHandling", "ignore"},   {"noIntermediateSaves", "true"},
     };
     buf_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?>\n"
                  "<!DOCTYPE properties SYSTEM \"http://java.sun.com/dtd/properties.dtd\">\n<properties>\n");
@@ -122,21 +119,39 @@ void vault_filter(struct buf *out, const struct package_item *item, size_t items
 
 /* --- .content.xml ------------------------------------------------------------------------------------------------ */
 
-/* A String property. What DocView or an XML attribute would take for something else is escaped, line ends and tabs too. */
+/* One character that DocView or an XML attribute would take for something else, line ends and tabs too. Returns its
+ * bytes. */
+static size_t put_escaped(struct buf *out, const char *value, size_t len)
+{
+    uint32_t code;
+    size_t bytes = MAX(1, text_utf8_next(value, len, &code));
+
+    if (*value == '\\')
+        buf_str(out, "\\\\");
+    else if ((unsigned char)*value < ' ')
+        buf_printf(out, "\\u%04x", (unsigned)*value);
+    else
+        text_xml(out, value, bytes);
+    return bytes;
+}
+
+/* A String property. */
 static void put_string(struct buf *out, const char *name, const char *value)
 {
-    buf_printf(out, " %s=\"", name);
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -_./()+,;:=@!#$%^*~";
+    const char *end = value + strlen(value);
+
+    buf_char(out, ' ');
+    buf_str(out, name);
+    buf_str(out, "=\"");
     if (*value == '[' || *value == '{')
         buf_char(out, '\\');
-    while (*value) {
-        size_t plain = 0;
-        while (value[plain] != '\\' && (unsigned char)value[plain] >= ' ')
-            plain++;
-        text_xml(out, value, plain);
-        value += plain;
-        if (*value)
-            buf_printf(out, *value == '\\' ? "\\\\" : "\\u%04x", (unsigned)*value);
-        value += *value != '\0';
+    while (value < end) {
+        size_t run = strspn(value, plain);
+        buf_add(out, value, run);
+        value += run;
+        if (value < end)
+            value += put_escaped(out, value, (size_t)(end - value));
     }
     buf_char(out, '"');
 }
@@ -150,9 +165,10 @@ static void put_date(struct buf *out, const char *name, int64_t ms)
 void vault_folder(struct buf *out, const struct package_item *item)
 {
     buf_str(out, xml_head);
-    buf_str(out, "<jcr:root xmlns:sling=\"http://sling.apache.org/jcr/sling/1.0\" xmlns:jcr=\"http://www.jcp.org/jcr/1.0\""
-                 " xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" jcr:primaryType=\"sling:OrderedFolder\">\n"
-                 "<jcr:content jcr:primaryType=\"nt:unstructured\"");
+    buf_str(out,
+            "<jcr:root xmlns:sling=\"http://sling.apache.org/jcr/sling/1.0\" xmlns:jcr=\"http://www.jcp.org/jcr/1.0\""
+            " xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" jcr:primaryType=\"sling:OrderedFolder\">\n"
+            "<jcr:content jcr:primaryType=\"nt:unstructured\"");
     put_string(out, "jcr:title", item->title);
     buf_printf(out, " %s=\"{Boolean}%s\"/>\n</jcr:root>\n", item->public_property, item->is_public ? "true" : "false");
 }
@@ -162,7 +178,8 @@ void vault_asset(struct buf *out, const struct package_item *item, const char *s
 {
     buf_str(out, xml_head);
     buf_str(out, "<jcr:root xmlns:dam=\"http://www.day.com/dam/1.0\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\""
-                 " xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" jcr:primaryType=\"dam:Asset\">\n"
+                 " xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" "
+                 "jcr:primaryType=\"dam:Asset\">\n"
                  "<jcr:content jcr:primaryType=\"dam:AssetContent\"");
     put_date(out, "jcr:lastModified", item->modified_ms);
     buf_str(out, ">\n<metadata jcr:primaryType=\"nt:unstructured\"");
@@ -179,7 +196,6 @@ void vault_original(struct buf *out, const struct package_item *item)
     buf_str(out, xml_head);
     buf_str(out, "<jcr:root xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\""
                  " jcr:primaryType=\"nt:file\">\n<jcr:content jcr:primaryType=\"nt:resource\"");
-    put_date(out, "jcr:lastModified", item->modified_ms);
     put_string(out, "jcr:mimeType", item->mime);
     buf_str(out, "/>\n</jcr:root>\n");
 }

@@ -2,8 +2,9 @@
 /*
  * zip - the records around the content, little endian, field by field as APPNOTE.TXT 4.3 lists them.
  *
- * Java reads a data descriptor's sizes as 64 bits exactly when a size does not fit 32; zip64 fields stand then and only then
- * (tried on Java 17 and 25, premises.md 1). Every time stamp is the format's first, so that one content makes one package.
+ * Java reads a data descriptor's sizes as 64 bits exactly when a size does not fit 32; zip64 fields stand then and
+ * only then (tried on Java 17 and 25, premises.md 1). Every time stamp is the format's first, so that one content
+ * makes one package.
  */
 #include "package_internal.h"
 
@@ -113,7 +114,8 @@ void zip_descriptor(struct buf *out, const struct zip_entry *z)
 
 void zip_central(struct buf *out, const struct zip_entry *z, const struct buf *name)
 {
-    bool has_sizes64 = zip_data_bytes(z) >= max32, has_offset64 = z->offset >= max32; /* here all ones mean "see the extra field" */
+    /* here all ones mean "see the extra field" */
+    bool has_sizes64 = zip_data_bytes(z) >= max32, has_offset64 = z->offset >= max32;
     int64_t extra = (has_sizes64 ? 16 : 0) + (has_offset64 ? 8 : 0);
 
     put32(out, 0x02014b50);

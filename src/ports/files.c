@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * files - a file is opened beneath its folder's root and read from that descriptor: no symbolic link, no `..` and no rename in
- * between can lead out of the folder (reliability.md T3).
+ * files - a file is opened beneath its folder's root and read from that descriptor: no symbolic link, no `..` and no
+ * rename in between can lead out of the folder (reliability.md T3).
  */
 #include "ports.h"
 
@@ -27,13 +27,11 @@ static bool refuse(struct err *e, int sys, const char *path)
         enum err_kind kind;
         int cause;
     } rows[] = {
-        {ENOENT, ERR_CHANGED, CAUSE_FILE_GONE},
-        {ENOTDIR, ERR_CHANGED, CAUSE_FILE_GONE},
+        {ENOENT, ERR_CHANGED, CAUSE_FILE_GONE},     {ENOTDIR, ERR_CHANGED, CAUSE_FILE_GONE},
         {ELOOP, ERR_CHANGED, CAUSE_FILE_GONE}, /* a symbolic link stands in its place */
         {EXDEV, ERR_CHANGED, CAUSE_FILE_GONE}, /* the path leads out of the folder */
         {ENXIO, ERR_CHANGED, CAUSE_FILE_GONE}, /* a socket, or a pipe */
-        {EACCES, ERR_LOCAL, CAUSE_FILE_PERMISSION},
-        {EPERM, ERR_LOCAL, CAUSE_FILE_PERMISSION},
+        {EACCES, ERR_LOCAL, CAUSE_FILE_PERMISSION}, {EPERM, ERR_LOCAL, CAUSE_FILE_PERMISSION},
         {ENOSYS, ERR_CONFIG, CAUSE_NONE},
     };
     err_sys(e, sys, "cannot open %s", QUOTED(path));

@@ -2,7 +2,8 @@
 /*
  * http - one client, one kept connection, one request at a time (libraries.md 3; reliability.md T6, T7, T9).
  *
- * HTTP/1.1, Nagle off (libcurl's own default), 256 KiB from the body at once, no redirect followed, nothing from the environment.
+ * HTTP/1.1, Nagle off (libcurl's own default), 256 KiB from the body at once, no redirect followed, nothing from the
+ * environment.
  */
 #include "http_internal.h"
 
@@ -108,7 +109,7 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     (void)down_total;
     (void)up_total;
 
-    if (atomic_load(c->cancel))
+    if (c->cancel && atomic_load(c->cancel))
         return !err_set(&c->own, ERR_CANCELLED, "cancelled");
     if (up + down != c->moved_bytes) {
         c->moved_bytes = up + down;
@@ -117,12 +118,13 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     if (c->reply->sent_mono_ms == 0 && c->request->body_bytes > 0 && up >= c->request->body_bytes)
         c->reply->sent_mono_ms = now;
     if (is_stalled(c, now))
-        return !err_set(&c->own, ERR_TENANT, c->reply->sent_mono_ms ? "no reply for %s" : "nothing could be sent for %s",
+        return !err_set(&c->own, ERR_TENANT,
+                        c->reply->sent_mono_ms ? "no reply for %s" : "nothing could be sent for %s",
                         SPAN(c->reply->sent_mono_ms ? c->reply_ms : c->stall_ms));
     return 0;
 }
 
-/* --- open and close ---------------------------------------------------------------------------------------------------- */
+/* --- open and close -------------------------------------------------------------------------------- */
 
 static void set_callbacks(struct client *c)
 {
@@ -191,7 +193,7 @@ static void client_close(void *client)
     mem_freep(&c);
 }
 
-/* --- one request -------------------------------------------------------------------------------------------------------- */
+/* --- one request ----------------------------------------------------------------------------------- */
 
 static bool set_url(struct client *c, const char *url, struct err *e)
 {

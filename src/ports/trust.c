@@ -2,8 +2,8 @@
 /*
  * trust - the system's certificate authorities plus one file of the profile.
  *
- * A hashed directory is asked one authority at a time and costs nothing; a bundle is loaded whole (about 2 MB for each connection),
- * so it is taken only where a system has no such directory.
+ * A hashed directory is asked one authority at a time and costs nothing; a bundle is loaded whole (about 2 MB for each
+ * connection), so it is taken only where a system has no such directory.
  */
 #include "http_internal.h"
 
@@ -51,7 +51,8 @@ static bool set_both(CURL *easy, const char *ca_file, struct err *e)
     buf_char(&both, '\n');
     buf_add(&both, own.data, own.len);
     struct curl_blob blob = {.data = both.data, .len = both.len, .flags = CURL_BLOB_COPY};
-    return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK || err_set(e, ERR_LOCAL, "cannot use %s", QUOTED(ca_file));
+    return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK ||
+           err_set(e, ERR_LOCAL, "cannot use %s", QUOTED(ca_file));
 }
 
 bool trust_set(CURL *easy, const char *ca_file, struct err *e)

@@ -37,7 +37,8 @@ static void read_object(struct words *w, json_t *object)
     if (json_is_string(message))
         set_message(w, json_string_value(message), json_string_length(message));
     w->is_imported = json_is_string(message) && str_eq(json_string_value(message), imported);
-    w->is_digest = json_is_string(json_object_get(object, "expected")) && json_is_string(json_object_get(object, "received"));
+    w->is_digest = json_is_string(json_object_get(object, "expected")) &&
+                   json_is_string(json_object_get(object, "received"));
 }
 
 void words_read(struct words *w, const struct http_reply *reply)
@@ -51,7 +52,7 @@ void words_read(struct words *w, const struct http_reply *reply)
     json_decref(object);
 }
 
-/* --- the verdict --------------------------------------------------------------------------------------------------- */
+/* --- the verdict ----------------------------------------------------------------------------------- */
 
 struct row {
     int from, to;

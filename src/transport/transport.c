@@ -59,8 +59,9 @@ static bool is_named(const char *line, const char *name)
 /* The profile's headers come on top: they never stand in the place of one that the protocol needs. */
 static void add_profile_headers(struct headers *h, const struct profile_tenant *tenant)
 {
-    static const char *const own[] = {"Authorization", "Connection", "Content-Length", "Content-Type", "Digest", "Expect", "Host",
-                                      "Transfer-Encoding", "Action", "Path", "Handle"};
+    static const char *const own[] = {"Authorization", "Connection", "Content-Length", "Content-Type",
+                                      "Digest",        "Expect",     "Host",           "Transfer-Encoding",
+                                      "Action",        "Path",       "Handle"};
     for (size_t i = 0; i < tenant->headers.count; i++) {
         bool is_own = false;
         for (size_t k = 0; k < ARRAY_LEN(own); k++)
@@ -70,10 +71,10 @@ static void add_profile_headers(struct headers *h, const struct profile_tenant *
     }
 }
 
-/* --- asking, with a token that is good ------------------------------------------------------------------------------ */
+/* --- asking, with a token that is good ------------------------------------------------------------- */
 
 struct question {
-    struct http_request request; /* but for the bearer */
+    struct http_request request;       /* but for the bearer */
     const struct transport_body *body; /* NULL: the request's own */
 };
 
@@ -96,7 +97,8 @@ static bool ask_once(struct transport *t, struct question *q, struct http_reply 
 }
 
 /* A 401 is the tenant's word against this token: the next one is asked for and tried, once. */
-static bool ask(struct transport *t, struct question *q, struct http_reply *reply, struct transport_answer *answer, struct err *e)
+static bool ask(struct transport *t, struct question *q, struct http_reply *reply, struct transport_answer *answer,
+                struct err *e)
 {
     uint64_t generation = 0;
     if (!ask_once(t, q, reply, &generation, answer, e))
@@ -124,9 +126,10 @@ static struct question question_of(const char *url, const struct headers *h)
     return (struct question){.request = {.method = "POST", .url = url, .header = h->line, .headers = h->count}};
 }
 
-/* --- the importer ------------------------------------------------------------------------------------------------------ */
+/* --- the importer ---------------------------------------------------------------------------------- */
 
-static bool import_once(struct transport *t, struct question *q, struct words *w, struct transport_answer *answer, struct err *e)
+static bool import_once(struct transport *t, struct question *q, struct words *w, struct transport_answer *answer,
+                        struct err *e)
 {
     AUTO(http_reply_release) struct http_reply reply = {0};
     if (!ask(t, q, &reply, answer, e))
@@ -136,16 +139,20 @@ static bool import_once(struct transport *t, struct question *q, struct words *w
     return answer_judge(&reply, w, e);
 }
 
-/* Stock Sling digests fewer bytes than were sent and then refuses the right value (premises.md 2): without one it is taken. */
-static bool import_without_digest(struct transport *t, struct question *q, struct words *w, struct transport_answer *answer, struct err *e)
+/* Stock Sling digests fewer bytes than were sent and then refuses the right value (premises.md 2): without one it is
+ * taken. */
+static bool import_without_digest(struct transport *t, struct question *q, struct words *w,
+                                  struct transport_answer *answer, struct err *e)
 {
-    log_warning("digest-off", "url=%s message=%s", QUOTED(t->tenant->url), QUOTED("the portal miscounts digests: none is sent any more"));
+    log_warning("digest-off", "url=%s message=%s", QUOTED(t->tenant->url),
+                QUOTED("the portal miscounts digests: none is sent any more"));
     t->miscounts_digests = true;
     q->request.headers--; /* the digest stands last */
     return q->body->rewind(q->body->arg, e) && import_once(t, q, w, answer, e);
 }
 
-static bool import(struct transport *t, struct question *q, struct headers *h, struct transport_answer *answer, struct err *e)
+static bool import(struct transport *t, struct question *q, struct headers *h, struct transport_answer *answer,
+                   struct err *e)
 {
     char digest[sizeof("Digest: SHA-256=") + 64], hex[65];
     bool has_digest = q->body && q->body->digest && t->tenant->digest == DIGEST_ALWAYS && !t->miscounts_digests;
@@ -170,7 +177,8 @@ static void add_importer_headers(struct transport *t, struct headers *h)
     h->count = MIN(h->count, HEADERS_MAX - 1); /* room for a digest */
 }
 
-bool transport_import(struct transport *t, const struct transport_body *body, struct transport_answer *answer, struct err *e)
+bool transport_import(struct transport *t, const struct transport_body *body, struct transport_answer *answer,
+                      struct err *e)
 {
     AUTO(mem_freep) char *url = url_of(t, t->tenant->importer_path);
     struct headers h = {0};
@@ -187,7 +195,8 @@ bool transport_import(struct transport *t, const struct transport_body *body, st
 }
 
 /* DELETE and TEST are a line of text (protocol.md 4.5). */
-static bool import_text(struct transport *t, const char *type, const char *path, struct transport_answer *answer, struct err *e)
+static bool import_text(struct transport *t, const char *type, const char *path, struct transport_answer *answer,
+                        struct err *e)
 {
     AUTO(mem_freep) char *url = url_of(t, t->tenant->importer_path);
     AUTO(mem_freep) char *text = str_printf("DSTRPCK::%s|%s", type, path);
@@ -222,7 +231,7 @@ bool transport_delete(struct transport *t, const char *remote, struct transport_
     return import_text(t, "DELETE", remote, answer, e);
 }
 
-/* --- tests -------------------------------------------------------------------------------------------------------------- */
+/* --- tests ----------------------------------------------------------------------------------------- */
 
 /* What an author's replication agent sends when its connection is tested (protocol.md 4.1). */
 static bool replication_test(struct transport *t, struct transport_answer *answer, struct err *e)

@@ -39,13 +39,15 @@ static void end_digests(struct asset *a, struct upload_one *u)
 bool asset_read(struct asset *a, struct upload_one *u, void *data, size_t size, size_t *got, struct err *e)
 {
     const struct fs *fs = u->opts.fs;
+    *got = 0;
     if (a->offset == 0)
         begin_digests(a, u);
-    if (!fs->read_at(fs->arg, a->fd, a->offset, data, size, got, e)) {
+    if (!a->is_at_end && !fs->read_at(fs->arg, a->fd, a->offset, data, size, got, e)) {
         a->err = *e;
         return false;
     }
     a->offset += (int64_t)*got;
+    a->is_at_end = *got < size; /* of a regular file there is then no more */
     if (*got == 0) {
         end_digests(a, u);
         return true;
@@ -59,6 +61,7 @@ bool asset_read(struct asset *a, struct upload_one *u, void *data, size_t size, 
 void asset_rewind(struct asset *a)
 {
     a->offset = 0;
+    a->is_at_end = false;
     a->receipt->sha256[0] = '\0';
 }
 

@@ -4,8 +4,10 @@
 
 enum { BOARD_STEP_BYTES = 256 << 10 };
 
-static const char *const state_names[UPLOADER_STATES] = {
-    [UPLOADER_IDLE] = "idle", [UPLOADER_ACTIVE] = "active", [UPLOADER_BLOCKED] = "blocked", [UPLOADER_PAUSED] = "paused"};
+static const char *const state_names[UPLOADER_STATES] = {[UPLOADER_IDLE] = "idle",
+                                                         [UPLOADER_ACTIVE] = "active",
+                                                         [UPLOADER_BLOCKED] = "blocked",
+                                                         [UPLOADER_PAUSED] = "paused"};
 
 const char *uploader_state_name(enum uploader_state s)
 {
@@ -36,11 +38,12 @@ void upload_one_free(struct upload_one *u)
     mem_freep(&u);
 }
 
-/* --- the board ------------------------------------------------------------------------------------------------------ */
+/* --- the board ------------------------------------------------------------------------------------- */
 
 void board_begin(struct upload_one *u, const char *remote, size_t assets, int64_t bytes_total)
 {
-    struct board now = {.state = UPLOADER_ACTIVE, .assets = assets, .bytes_total = bytes_total, .since_ms = wall_ms(u->opts.clock)};
+    struct board now = {
+        .state = UPLOADER_ACTIVE, .assets = assets, .bytes_total = bytes_total, .since_ms = wall_ms(u->opts.clock)};
     snprintf(now.asset, sizeof(now.asset), "%s", remote);
     u->unshown_bytes = 0;
     pthread_mutex_lock(&u->board_mutex);
@@ -77,7 +80,7 @@ void board_copy(struct upload_one *u, struct board *out)
     out->rate = out->bytes_done * 1000 / passed_ms;
 }
 
-/* --- receipts --------------------------------------------------------------------------------------------------------- */
+/* --- receipts -------------------------------------------------------------------------------------- */
 
 static void receipt_begin(const struct upload_one *u, struct receipt *r, struct job *job)
 {
@@ -105,9 +108,9 @@ void receipt_end(struct upload_one *u, struct receipt *r, enum outcome outcome)
 void receipt_fail(struct upload_one *u, struct receipt *r, const struct err *e)
 {
     static const enum outcome outcomes[ERR_KINDS] = {
-        [ERR_NONE] = OUTCOME_RETRY,       [ERR_RETRY] = OUTCOME_RETRY,     [ERR_AUTH] = OUTCOME_RETRY,
-        [ERR_TENANT] = OUTCOME_RETRY,     [ERR_REFUSED] = OUTCOME_RETRY, [ERR_CHANGED] = OUTCOME_CHANGED,
-        [ERR_LOCAL] = OUTCOME_RETRY,      [ERR_CONFIG] = OUTCOME_RETRY,    [ERR_CANCELLED] = OUTCOME_CANCELLED,
+        [ERR_NONE] = OUTCOME_RETRY,   [ERR_RETRY] = OUTCOME_RETRY,   [ERR_AUTH] = OUTCOME_RETRY,
+        [ERR_TENANT] = OUTCOME_RETRY, [ERR_REFUSED] = OUTCOME_RETRY, [ERR_CHANGED] = OUTCOME_CHANGED,
+        [ERR_LOCAL] = OUTCOME_RETRY,  [ERR_CONFIG] = OUTCOME_RETRY,  [ERR_CANCELLED] = OUTCOME_CANCELLED,
     };
     r->err = *e;
     receipt_end(u, r, outcomes[e->kind]);
@@ -119,7 +122,7 @@ void receipt_answered(struct receipt *r, const struct transport_answer *answer)
     memcpy(r->message, answer->message, sizeof(r->message));
 }
 
-/* --- a batch ------------------------------------------------------------------------------------------------------------ */
+/* --- a batch --------------------------------------------------------------------------------------- */
 
 static void unpublish(struct upload_one *u, struct result *result)
 {

@@ -2,8 +2,8 @@
 /*
  * shipment - one package, one request: gather what goes, send it, say to each what became of it.
  *
- * A file that cannot go is taken out before the package is made. One that changes under way breaks the request off before its commit
- * record: it is looked at again, the others are ready again.
+ * A file that cannot go is taken out before the package is made. One that changes under way breaks the request off
+ * before its commit record: it is looked at again, the others are ready again.
  */
 #include "plan.h"
 #include "upload_internal.h"
@@ -12,13 +12,13 @@ enum { BODY_PIECE_BYTES = 64 << 10 };
 
 struct shipment {
     struct upload_one *u;
-    int folder, root;        /* the watched folder whose root is open */
+    int folder, root; /* the watched folder whose root is open */
     struct asset *asset;
     struct package_item *item;
     size_t count, reading;
     struct package_source source;
     struct package *package;
-    bool is_broken_off;      /* by us, for the sake of one asset */
+    bool is_broken_off; /* by us, for the sake of one asset */
 };
 
 static void shipment_init(struct shipment *s, struct upload_one *u, size_t count)
@@ -137,7 +137,7 @@ static bool gather_folder(struct shipment *s, struct receipt *r)
     return false;
 }
 
-/* --- the package's source -------------------------------------------------------------------------------------------- */
+/* --- the package's source -------------------------------------------------------------------------- */
 
 static bool source_read(void *arg, size_t item, void *data, size_t size, size_t *got, struct err *e)
 {
@@ -171,7 +171,7 @@ static bool source_commit(void *arg, struct err *e)
     return err_cause(e, CAUSE_FILE_CHANGED);
 }
 
-/* --- the request's body ------------------------------------------------------------------------------------------------ */
+/* --- the request's body ---------------------------------------------------------------------------- */
 
 static bool make_package(struct shipment *s, struct err *e)
 {
@@ -240,7 +240,7 @@ static bool send_package(struct shipment *s, struct transport_answer *answer, st
     return transport_import(s->u->transport, &body, answer, e);
 }
 
-/* --- what became of it --------------------------------------------------------------------------------------------------- */
+/* --- what became of it ----------------------------------------------------------------------------- */
 
 /* It is on the portal; what has changed since then is for the next time. */
 static void conclude_sent(struct shipment *s, struct asset *a)
@@ -285,7 +285,8 @@ static void ship(struct shipment *s, struct result *result)
     }
 }
 
-static void gather_and_ship(struct upload_one *u, struct result *result, bool (*gather)(struct shipment *s, struct receipt *r))
+static void gather_and_ship(struct upload_one *u, struct result *result,
+                            bool (*gather)(struct shipment *s, struct receipt *r))
 {
     AUTO(shipment_release) struct shipment s;
     shipment_init(&s, u, result->count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * The inside of upload: the threads (uploaders.c), one batch in one thread (one.c), what travels in one package (shipment.c),
- * its files (asset.c), and OpenSSL's digests (digest.c).
+ * The inside of upload: the threads (uploaders.c), one batch in one thread (one.c), what travels in one package
+ * (shipment.c), its files (asset.c), and OpenSSL's digests (digest.c).
  */
 #ifndef BRANDSYNC_UPLOAD_INTERNAL_H
 #define BRANDSYNC_UPLOAD_INTERNAL_H
@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
-/* --- digest.c ------------------------------------------------------------------------------------------------------- */
+/* --- digest.c -------------------------------------------------------------------------------------- */
 
 /* Fetched once and used for file after file. */
 struct digest {
@@ -26,7 +26,7 @@ void digest_begin(struct digest *d);
 void digest_add(struct digest *d, const void *data, size_t len);
 void digest_end(struct digest *d, char *hex); /* 2 * bytes + 1 */
 
-/* --- one.c ------------------------------------------------------------------------------------------------------------ */
+/* --- one.c ----------------------------------------------------------------------------------------- */
 
 struct upload_one {
     struct upload_opts opts;
@@ -34,7 +34,7 @@ struct upload_one {
     const atomic_bool *cancel;
     struct transport *transport;
     struct digest sha256, sha1;
-    int64_t package;       /* the last request's number */
+    int64_t package; /* the last request's number */
     pthread_mutex_t board_mutex;
     struct board board;
     int64_t unshown_bytes; /* sent, and not on the board yet */
@@ -48,16 +48,17 @@ void receipt_fail(struct upload_one *u, struct receipt *r, const struct err *e);
 void receipt_end(struct upload_one *u, struct receipt *r, enum outcome outcome);
 void receipt_answered(struct receipt *r, const struct transport_answer *answer);
 
-/* --- asset.c ---------------------------------------------------------------------------------------------------------- */
+/* --- asset.c --------------------------------------------------------------------------------------- */
 
 /* What travels for one receipt: an open file, or (fd -1) a folder. */
 struct asset {
     struct receipt *receipt;
     int fd;
-    int64_t offset;         /* how far it was read */
+    int64_t offset; /* how far it was read */
+    bool is_at_end;
     char sha1[41];
-    char fingerprint[65];   /* of a pass before sending; "": none was made */
-    struct err err;         /* what is wrong with this one */
+    char fingerprint[65]; /* of a pass before sending; "": none was made */
+    struct err err;       /* what is wrong with this one */
 };
 bool asset_open(struct asset *a, const struct fs *fs, int root, const char *below, struct err *e);
 void asset_close(struct asset *a);
@@ -70,7 +71,7 @@ bool asset_is_same(struct asset *a, const struct fs *fs);
 bool asset_may_be_unchanged(const struct asset *a);
 bool asset_fingerprint(struct asset *a, struct upload_one *u, bool *is_unchanged, struct err *e);
 
-/* --- shipment.c ------------------------------------------------------------------------------------------------------- */
+/* --- shipment.c ------------------------------------------------------------------------------------ */
 
 /* Publishes all receipts of `result` in one request, but for those that turn out not to go. */
 void ship_assets(struct upload_one *u, struct result *result);

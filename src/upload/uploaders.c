@@ -18,8 +18,8 @@ struct slot {
     bool is_stopping;
     pthread_cond_t handed;
 
-    bool is_busy;               /* the loop's thread alone */
-    uint64_t idle_turn;         /* when it became idle, counted in batches done */
+    bool is_busy;       /* the loop's thread alone */
+    uint64_t idle_turn; /* when it became idle, counted in batches done */
 };
 
 struct uploaders {
@@ -29,7 +29,7 @@ struct uploaders {
     atomic_bool cancel;
 };
 
-/* --- in the thread --------------------------------------------------------------------------------------------------- */
+/* --- in the thread --------------------------------------------------------------------------------- */
 
 static struct batch *wait_for_batch(struct slot *s)
 {
@@ -57,7 +57,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* --- in the loop's thread ------------------------------------------------------------------------------------------------ */
+/* --- in the loop's thread -------------------------------------------------------------------------- */
 
 static bool start(struct slot *s, const struct upload_opts *opts, int number, const atomic_bool *cancel, struct err *e)
 {

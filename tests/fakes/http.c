@@ -93,7 +93,8 @@ static bool fake_perform(void *client, const struct http_request *q, struct http
     *reply = (struct http_reply){.status = r.status, .retry_after_ms = r.retry_after_ms, .body = BUF_INIT(1 << 20)};
     reply->sent_mono_ms = mono_ms(c->f->clock);
     buf_str(&reply->body, r.body);
-    snprintf(reply->content_type, sizeof(reply->content_type), "%s", r.content_type ? r.content_type : "application/json");
+    snprintf(reply->content_type, sizeof(reply->content_type), "%s",
+             r.content_type ? r.content_type : "application/json");
     return true;
 }
 

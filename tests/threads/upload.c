@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* Real uploader threads before a scripted tenant: every job gets one receipt, turns are equal, stopping is quick. Run under tsan. */
+/* Real uploader threads before a scripted tenant: every job gets one receipt, turns are equal, stopping is quick. Run
+ * under tsan. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,8 +42,12 @@ static int given_four_uploaders(void **state)
     profile.tenant.root = str_copy(ROOT);
     profile.tenant.importer_path = str_copy("/importer");
     results = mailbox_new(UPLOADERS, &e);
-    const struct upload_opts opts = {.profile = &profile, .fs = &real_fs, .http = &portal.http, .clock = &clock_.clock,
-                                     .tokens = tokens.source, .results = results};
+    const struct upload_opts opts = {.profile = &profile,
+                                     .fs = &real_fs,
+                                     .http = &portal.http,
+                                     .clock = &clock_.clock,
+                                     .tokens = tokens.source,
+                                     .results = results};
     uploaders = uploaders_start(&opts, UPLOADERS, &e);
     assert_non_null(uploaders);
     return 0;

@@ -19,7 +19,7 @@ static const struct change_rules at_once = {.settle_ms = 0, .settle_unseen_ms = 
 struct file {
     const char *path;
     int64_t stamp_ms; /* after START_MS */
-    bool keeps_changing;
+    bool keeps_changing, has_no_writer;
 };
 
 struct story {
@@ -67,6 +67,7 @@ static void answer(struct story *s, const char *path)
     const struct file *f = file_at(s, path);
     AUTO(event_freep) struct event *ev = event_new(EVENT_LOOKED, 0, path);
     ev->exists = ev->is_regular = f != NULL;
+    ev->is_closed = f && f->has_no_writer;
     if (f)
         ev->seen = seen_at(f->keeps_changing ? s->now_ms : START_MS + f->stamp_ms);
     ev->at_ms = s->now_ms;
@@ -125,55 +126,60 @@ struct row {
 static const struct row rows[] = {
     {"a written file goes after settle",
      {{0, EVENT_MADE, "/r/a", 0}, {100, EVENT_WRITTEN, "/r/a", 0}},
-     {{"/r/a", 100, false}},
+     {{"/r/a", 100, false, false}},
      "put /r/a at 2100; ",
      1},
     {"an overwritten file goes after settle",
      {{0, EVENT_WRITTEN, "/r/a", 0}, {1500, EVENT_WRITTEN, "/r/a", 0}},
-     {{"/r/a", 1500, false}},
+     {{"/r/a", 1500, false, false}},
      "put /r/a at 3500; ",
      1},
     {"a file changed behind the closing starts the wait anew",
      {{0, EVENT_WRITTEN, "/r/a", 0}},
-     {{"/r/a", 900, false}},
+     {{"/r/a", 900, false, false}},
      "put /r/a at 4000; ",
      2},
     {"a hard link goes when its stamps are old",
      {{0, EVENT_MADE, "/r/a", 0}},
-     {{"/r/a", 0, false}},
+     {{"/r/a", 0, false, false}},
      "put /r/a at 60000; ",
+     2},
+    {"a hard link that nobody writes goes once it is still",
+     {{0, EVENT_MADE, "/r/a", 0}},
+     {{"/r/a", 0, false, true}},
+     "put /r/a at 2000; ",
      1},
     {"a file never closed goes when it has been still long enough",
      {{0, EVENT_MADE, "/r/a", 0}},
-     {{"/r/a", 50000, false}},
-     "put /r/a at 110000; ",
+     {{"/r/a", 50000, false, false}},
+     "put /r/a at 62000; ",
      2},
     {"a temporary file renamed into place is one put",
      {{0, EVENT_MADE, "/r/t", 0}, {10, EVENT_WRITTEN, "/r/t", 0}, {20, EVENT_MOVED_IN, "/r/a", "/r/t"}},
-     {{"/r/a", 15, false}},
+     {{"/r/a", 15, false, false}},
      "put /r/a at 2020; ",
      1},
     {"a published file renamed is a move",
      {{0, EVENT_MOVED_IN, "/r/b", "/r/a"}},
-     {{"/r/b", -5000, false}},
+     {{"/r/b", -5000, false, false}},
      "moved /r/b from /r/a at 2000; ",
      1},
     {"two renames in a row are one move",
      {{0, EVENT_MOVED_IN, "/r/b", "/r/a"}, {10, EVENT_MOVED_IN, "/r/c", "/r/b"}},
-     {{"/r/c", 0, false}},
+     {{"/r/c", 0, false, false}},
      "moved /r/c from /r/a at 2010; gone /r/b at 2010; ",
      -1},
     {"a name moved away and back is a put",
      {{0, EVENT_MOVED_IN, "/r/b", "/r/a"}, {10, EVENT_MOVED_IN, "/r/a", "/r/b"}},
-     {{"/r/a", 0, false}},
+     {{"/r/a", 0, false, false}},
      "gone /r/b at 2010; put /r/a at 2010; ",
      -1},
     {"two names exchanged are two puts",
      {{0, EVENT_MOVED_IN, "/r/b", "/r/a"}, {0, EVENT_MOVED_IN, "/r/a", "/r/b"}},
-     {{"/r/a", 0, false}, {"/r/b", 0, false}},
+     {{"/r/a", 0, false, false}, {"/r/b", 0, false, false}},
      "put /r/a at 2000; put /r/b at 60000; ",
      -1},
-    {"moved in from outside is a put", {{0, EVENT_MOVED_IN, "/r/a", 0}}, {{"/r/a", 0, false}}, "put /r/a at 2000; ", 1},
+    {"moved in from outside is a put", {{0, EVENT_MOVED_IN, "/r/a", 0}}, {{"/r/a", 0, false, false}}, "put /r/a at 2000; ", 1},
     {"removed is gone after settle", {{0, EVENT_REMOVED, "/r/a", 0}}, {{0}}, "gone /r/a at 2000; ", 1},
     {"moved out is gone", {{0, EVENT_MOVED_OUT, "/r/a", 0}}, {{0}}, "gone /r/a at 2000; ", 1},
     {"made and removed is nothing",
@@ -183,7 +189,7 @@ static const struct row rows[] = {
      0},
     {"removed and made again is a put",
      {{0, EVENT_REMOVED, "/r/a", 0}, {5, EVENT_MADE, "/r/a", 0}, {9, EVENT_WRITTEN, "/r/a", 0}},
-     {{"/r/a", 9, false}},
+     {{"/r/a", 9, false, false}},
      "put /r/a at 2009; ",
      1},
     {"an editor's dance with a backup that goes is one put",
@@ -192,7 +198,7 @@ static const struct row rows[] = {
       {2, EVENT_MOVED_IN, "/r/bak", "/r/a"},
       {3, EVENT_MOVED_IN, "/r/a", "/r/t"},
       {4, EVENT_REMOVED, "/r/bak", 0}},
-     {{"/r/a", 1, false}},
+     {{"/r/a", 1, false, false}},
      "put /r/a at 2003; gone /r/bak at 2004; ",
      -1},
     {"a moved file that is removed takes its old name with it",
@@ -205,7 +211,7 @@ static const struct row rows[] = {
       {1, EVENT_MADE, "/r/t", 0},
       {2, EVENT_WRITTEN, "/r/t", 0},
       {3, EVENT_MOVED_IN, "/r/b", "/r/t"}},
-     {{"/r/b", 2, false}},
+     {{"/r/b", 2, false, false}},
      "put /r/b at 2003; gone /r/a at 2003; ",
      -1},
     {"a file that vanished without an event is gone at the second look",
@@ -261,7 +267,7 @@ static void without_settle_a_closed_file_goes_at_once_without_a_look(void **stat
 
 static void a_hundred_rewrites_are_one_change(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 1000, false}, {0}};
+    static const struct file file[] = {{"/r/a", 1000, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     for (int i = 0; i <= 100; i++) {
@@ -275,7 +281,7 @@ static void a_hundred_rewrites_are_one_change(void **state UNUSED)
 
 static void a_file_that_keeps_changing_is_never_ready(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 0, true}, {0}};
+    static const struct file file[] = {{"/r/a", 0, true, false}, {0}};
     struct story s;
     story_start(&s, file);
     event(&s, EVENT_WRITTEN, "/r/a", NULL, &rules);
@@ -287,7 +293,7 @@ static void a_file_that_keeps_changing_is_never_ready(void **state UNUSED)
 
 static void a_look_is_asked_once_and_a_late_answer_is_no_evidence(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 0, false}, {0}};
+    static const struct file file[] = {{"/r/a", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     event(&s, EVENT_WRITTEN, "/r/a", NULL, &rules);
@@ -310,7 +316,7 @@ static void a_look_is_asked_once_and_a_late_answer_is_no_evidence(void **state U
 
 static void a_look_that_failed_is_asked_again(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 0, false}, {0}};
+    static const struct file file[] = {{"/r/a", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     event(&s, EVENT_WRITTEN, "/r/a", NULL, &rules);
@@ -349,20 +355,32 @@ static void a_found_file_goes_at_once_when_it_is_old(void **state UNUSED)
 
 static void a_found_file_waits_until_its_stamps_are_old_and_is_looked_at(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", -10000, false}, {"/r/b", 200000, false}, {0}};
+    static const struct file file[] = {{"/r/a", -10000, false, false}, {"/r/b", 200000, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     found(&s, "/r/a", -10000);
     found(&s, "/r/b", 200000); /* its clock is ahead of ours */
     pass(&s, 1000000);
     assert_same_told("found", s.told.data, "put /r/a at 50000; put /r/b at 60000; ");
-    assert_int_equal(s.looks, 2);
+    assert_int_equal(s.looks, 4); /* once still, and once old */
+    story_end(&s);
+}
+
+static void a_found_file_that_nobody_writes_goes_once_it_is_still(void **state UNUSED)
+{
+    static const struct file file[] = {{"/r/a", -10000, false, true}, {"/r/b", 1500, false, true}, {0}};
+    struct story s;
+    story_start(&s, file);
+    found(&s, "/r/a", -10000);
+    found(&s, "/r/b", -1000); /* rewritten, without an event, after it was found */
+    pass(&s, 1000000);
+    assert_same_told("found", s.told.data, "put /r/a at 2000; put /r/b at 4000; ");
     story_end(&s);
 }
 
 static void found_again_the_same_does_not_wait_longer(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 0, false}, {0}};
+    static const struct file file[] = {{"/r/a", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     for (int i = 0; i < 5; i++) {
@@ -376,7 +394,7 @@ static void found_again_the_same_does_not_wait_longer(void **state UNUSED)
 
 static void the_closing_of_a_found_file_is_better_evidence(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 500, false}, {0}};
+    static const struct file file[] = {{"/r/a", 500, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     found(&s, "/r/a", 0);
@@ -391,7 +409,7 @@ static void the_closing_of_a_found_file_is_better_evidence(void **state UNUSED)
 
 static void a_new_directory_holds_all_below_until_it_is_still(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/d/a", 0, false}, {"/r/d/e/b", 5000, false}, {"/r/z", 0, false}, {0}};
+    static const struct file file[] = {{"/r/d/a", 0, false, false}, {"/r/d/e/b", 5000, false, false}, {"/r/z", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     change_new_dir(s.t, 0, "/r/d", &rules, s.now_ms);
@@ -416,7 +434,7 @@ static void a_new_directory_holds_all_below_until_it_is_still(void **state UNUSE
 
 static void a_directory_is_not_still_while_a_file_in_it_is_being_written(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/d/a", 0, false}, {"/r/d/big", 29000, false}, {0}};
+    static const struct file file[] = {{"/r/d/a", 0, false, false}, {"/r/d/big", 29000, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     change_new_dir(s.t, 0, "/r/d", &rules, s.now_ms);
@@ -435,7 +453,7 @@ static void a_directory_is_not_still_while_a_file_in_it_is_being_written(void **
 
 static void a_hard_link_does_not_hold_its_new_directory_for_ever(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/d/a", 0, false}, {"/r/d/link", 0, false}, {0}};
+    static const struct file file[] = {{"/r/d/a", 0, false, false}, {"/r/d/link", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     change_new_dir(s.t, 0, "/r/d", &rules, s.now_ms);
@@ -450,7 +468,7 @@ static void a_hard_link_does_not_hold_its_new_directory_for_ever(void **state UN
 
 static void a_removed_open_file_lets_its_directory_go(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/d/a", 0, false}, {0}};
+    static const struct file file[] = {{"/r/d/a", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     change_new_dir(s.t, 0, "/r/d", &rules, s.now_ms);
@@ -466,7 +484,7 @@ static void a_removed_open_file_lets_its_directory_go(void **state UNUSED)
 
 static void a_clock_set_back_delays_nothing(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", -10000000, false}, {"/r/d/b", -10000000, false}, {0}};
+    static const struct file file[] = {{"/r/a", -10000000, false, false}, {"/r/d/b", -10000000, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     event(&s, EVENT_WRITTEN, "/r/a", NULL, &rules);
@@ -480,7 +498,7 @@ static void a_clock_set_back_delays_nothing(void **state UNUSED)
 
 static void a_clock_set_forward_makes_nothing_ready_without_a_look(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/a", 0, true}, {0}};
+    static const struct file file[] = {{"/r/a", 0, true, false}, {0}};
     struct story s;
     story_start(&s, file);
     event(&s, EVENT_WRITTEN, "/r/a", NULL, &rules);
@@ -534,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_look_that_failed_is_asked_again),
         cmocka_unit_test(a_found_file_goes_at_once_when_it_is_old),
         cmocka_unit_test(a_found_file_waits_until_its_stamps_are_old_and_is_looked_at),
+        cmocka_unit_test(a_found_file_that_nobody_writes_goes_once_it_is_still),
         cmocka_unit_test(found_again_the_same_does_not_wait_longer),
         cmocka_unit_test(the_closing_of_a_found_file_is_better_evidence),
         cmocka_unit_test(a_new_directory_holds_all_below_until_it_is_still),

@@ -63,13 +63,17 @@ static struct package_source source_of(struct source *s)
 
 static struct package_item asset(const char *remote, int64_t bytes)
 {
-    return (struct package_item){.remote = remote, .title = "a title", .mime = "image/jpeg", .bytes = bytes, .modified_ms = 1764000000120};
+    return (struct package_item){
+        .remote = remote, .title = "a title", .mime = "image/jpeg", .bytes = bytes, .modified_ms = 1764000000120};
 }
 
 static struct package_item folder(const char *remote, bool is_public)
 {
-    return (struct package_item){
-        .is_folder = true, .remote = remote, .title = "Spring 2026", .is_public = is_public, .public_property = "publicFolder"};
+    return (struct package_item){.is_folder = true,
+                                 .remote = remote,
+                                 .title = "Spring 2026",
+                                 .is_public = is_public,
+                                 .public_property = "publicFolder"};
 }
 
 static void read_all(struct package *p, size_t chunk, struct buf *out)
@@ -83,7 +87,8 @@ static void read_all(struct package *p, size_t chunk, struct buf *out)
     } while (got > 0);
 }
 
-static void make(const struct package_item *item, size_t items, const struct package_source *source, size_t chunk, struct buf *out)
+static void make(const struct package_item *item, size_t items, const struct package_source *source, size_t chunk,
+                 struct buf *out)
 {
     struct err e = {0};
     AUTO(package_freep) struct package *p = package_new(ROOT, item, items, source, &e);
@@ -92,7 +97,7 @@ static void make(const struct package_item *item, size_t items, const struct pac
     assert_int_equal(out->len, package_bytes(p));
 }
 
-/* --- a reader of local entries, as a streaming importer sees them ---------------------------------------------------- */
+/* --- a reader of local entries, as a streaming importer sees them ---------------------------------- */
 
 struct seen_entry {
     char name[300];
@@ -169,7 +174,7 @@ static void forget(struct seen_entry *seen, size_t count)
         mem_freep(&seen[i].data);
 }
 
-/* --- promises ---------------------------------------------------------------------------------------------------------- */
+/* --- promises -------------------------------------------------------------------------------------- */
 
 static void the_entries_come_in_order_and_the_filter_last(void **state)
 {
@@ -202,8 +207,16 @@ static void the_entries_come_in_order_and_the_filter_last(void **state)
 static void every_size_arrives_whole_and_the_length_was_right(void **state)
 {
     (void)state;
-    static const int64_t sizes[] = {0, 1, 65534, 65535, 65536, PACKAGE_SMALL_BYTES - 1, PACKAGE_SMALL_BYTES,
-                                    PACKAGE_SMALL_BYTES + 1, 65535 * 17, 65535 * 17 + 1};
+    static const int64_t sizes[] = {0,
+                                    1,
+                                    65534,
+                                    65535,
+                                    65536,
+                                    PACKAGE_SMALL_BYTES - 1,
+                                    PACKAGE_SMALL_BYTES,
+                                    PACKAGE_SMALL_BYTES + 1,
+                                    65535 * 17,
+                                    65535 * 17 + 1};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         struct source s;
         struct package_source source = source_of(&s);
@@ -229,7 +242,8 @@ static void the_size_of_the_reads_does_not_matter(void **state)
     for (size_t i = 0; i < ARRAY_LEN(chunks); i++) {
         struct source s;
         struct package_source source = source_of(&s);
-        struct package_item item[] = {asset(ROOT "/c/a.jpg", s.bytes[0] = 1234), asset(ROOT "/c/b.jpg", s.bytes[1] = 1300000)};
+        struct package_item item[] = {asset(ROOT "/c/a.jpg", s.bytes[0] = 1234),
+                                      asset(ROOT "/c/b.jpg", s.bytes[1] = 1300000)};
         AUTO(buf_release) struct buf zip = BUF_INIT(4 << 20);
         make(item, 2, &source, chunks[i], i ? &zip : &first);
         if (i > 0) {
@@ -264,7 +278,8 @@ static void a_file_that_grew_or_shrank_breaks_the_package_off(void **state)
     (void)state;
     static const struct {
         int64_t said, has;
-    } rows[] = {{100, 99}, {100, 101}, {0, 1}, {2000000, 1999999}, {2000000, 2000001}, {PACKAGE_SMALL_BYTES, PACKAGE_SMALL_BYTES + 1}};
+    } rows[] = {{100, 99},          {100, 101},         {0, 1},
+                {2000000, 1999999}, {2000000, 2000001}, {PACKAGE_SMALL_BYTES, PACKAGE_SMALL_BYTES + 1}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct source s;
         struct package_source source = source_of(&s);
@@ -316,7 +331,8 @@ static void the_largest_file_has_an_exact_length_too(void **state)
     (void)state;
     struct source s;
     struct package_source source = source_of(&s);
-    struct package_item small = asset(ROOT "/a.jpg", PACKAGE_SMALL_BYTES + 1), large = asset(ROOT "/a.jpg", DISTRIBUTION_MAX_BYTES);
+    struct package_item small = asset(ROOT "/a.jpg", PACKAGE_SMALL_BYTES + 1),
+                        large = asset(ROOT "/a.jpg", DISTRIBUTION_MAX_BYTES);
     struct err e = {0};
     AUTO(package_freep) struct package *p = package_new(ROOT, &small, 1, &source, &e);
     AUTO(package_freep) struct package *q = package_new(ROOT, &large, 1, &source, &e);

@@ -49,17 +49,22 @@ static void a_directory_named_dir_keeps_its_name(void **state)
 static void an_assets_document_says_what_is_known(void **state)
 {
     (void)state;
-    const struct package_item item = {
-        .remote = "/content/dam/a.jpg", .title = "A & B", .mime = "image/jpeg", .bytes = 77, .modified_ms = 1764000000120};
+    const struct package_item item = {.remote = "/content/dam/a.jpg",
+                                      .title = "A & B",
+                                      .mime = "image/jpeg",
+                                      .bytes = 77,
+                                      .modified_ms = 1764000000120};
     AUTO(buf_release) struct buf out = BUF_INIT(10000);
     vault_asset(&out, &item, "0123");
-    assert_string_equal(out.data,
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                        "<jcr:root xmlns:dam=\"http://www.day.com/dam/1.0\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\""
-                        " xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" jcr:primaryType=\"dam:Asset\">\n"
-                        "<jcr:content jcr:primaryType=\"dam:AssetContent\" jcr:lastModified=\"{Date}2025-11-24T16:00:00.120Z\">\n"
-                        "<metadata jcr:primaryType=\"nt:unstructured\" dc:format=\"image/jpeg\" dc:title=\"A &amp; B\""
-                        " dam:size=\"{Long}77\" dam:sha1=\"0123\"/>\n</jcr:content>\n</jcr:root>\n");
+    assert_string_equal(
+        out.data,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<jcr:root xmlns:dam=\"http://www.day.com/dam/1.0\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\""
+        " xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" "
+        "jcr:primaryType=\"dam:Asset\">\n"
+        "<jcr:content jcr:primaryType=\"dam:AssetContent\" jcr:lastModified=\"{Date}2025-11-24T16:00:00.120Z\">\n"
+        "<metadata jcr:primaryType=\"nt:unstructured\" dc:format=\"image/jpeg\" dc:title=\"A &amp; B\""
+        " dam:size=\"{Long}77\" dam:sha1=\"0123\"/>\n</jcr:content>\n</jcr:root>\n");
     assert_null(strstr(out.data, "renditions"));
 
     buf_clear(&out);
@@ -73,7 +78,9 @@ static void an_original_carries_its_type(void **state)
     const struct package_item item = {.mime = "image/png", .modified_ms = 0};
     AUTO(buf_release) struct buf out = BUF_INIT(10000);
     vault_original(&out, &item);
-    assert_non_null(strstr(out.data, "jcr:primaryType=\"nt:file\">\n<jcr:content jcr:primaryType=\"nt:resource\" jcr:mimeType=\"image/png\"/>"));
+    assert_non_null(strstr(
+        out.data,
+        "jcr:primaryType=\"nt:file\">\n<jcr:content jcr:primaryType=\"nt:resource\" jcr:mimeType=\"image/png\"/>"));
 }
 
 static void no_title_can_leave_its_attribute_or_its_type(void **state)
@@ -109,15 +116,15 @@ static void filters_cover_no_more_than_their_items(void **state)
     };
     AUTO(buf_release) struct buf out = BUF_INIT(10000);
     vault_filter(&out, item, ARRAY_LEN(item));
-    assert_string_equal(out.data,
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<workspaceFilter version=\"1.0\">\n"
-                        "<filter root=\"/content/dam/c/a+b (1)\" mode=\"update_properties\">"
-                        "<include pattern=\"/content/dam/c/a\\+b \\(1\\)\"/>"
-                        "<include pattern=\"/content/dam/c/a\\+b \\(1\\)/jcr:content(/.*)?\"/></filter>\n"
-                        "<filter root=\"/content/dam/c/x&amp;y.jpg\" mode=\"replace\"/>\n"
-                        "<filter root=\"/content/dam/c\" mode=\"update_properties\"><include pattern=\"/content/dam/c\"/>"
-                        "<include pattern=\"/content/dam/c/jcr:content(/.*)?\"/></filter>\n"
-                        "</workspaceFilter>\n");
+    assert_string_equal(
+        out.data, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<workspaceFilter version=\"1.0\">\n"
+                  "<filter root=\"/content/dam/c/a+b (1)\" mode=\"update_properties\">"
+                  "<include pattern=\"/content/dam/c/a\\+b \\(1\\)\"/>"
+                  "<include pattern=\"/content/dam/c/a\\+b \\(1\\)/jcr:content(/.*)?\"/></filter>\n"
+                  "<filter root=\"/content/dam/c/x&amp;y.jpg\" mode=\"replace\"/>\n"
+                  "<filter root=\"/content/dam/c\" mode=\"update_properties\"><include pattern=\"/content/dam/c\"/>"
+                  "<include pattern=\"/content/dam/c/jcr:content(/.*)?\"/></filter>\n"
+                  "</workspaceFilter>\n");
 }
 
 static void properties_are_javas(void **state)
@@ -187,7 +194,8 @@ static void the_end_grows_with_what_it_counts(void **state)
     static const struct {
         int64_t entries, offset, bytes;
         size_t len;
-    } rows[] = {{1, 1, 1, 22}, {65534, 1, 1, 22}, {65535, 1, 1, 98}, {1, 4294967294, 1, 22}, {1, 4294967295, 1, 98}, {1, 1, 4294967295, 98}};
+    } rows[] = {{1, 1, 1, 22},          {65534, 1, 1, 22},      {65535, 1, 1, 98},
+                {1, 4294967294, 1, 22}, {1, 4294967295, 1, 98}, {1, 1, 4294967295, 98}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(buf_release) struct buf out = BUF_INIT(1000);
         zip_end(&out, rows[i].entries, rows[i].offset, rows[i].bytes);

@@ -30,7 +30,8 @@ static void the_monotonic_clock_never_goes_back(void **state)
 static void one_seed_gives_one_sequence(void **state)
 {
     (void)state;
-    static const uint64_t want[] = {UINT64_C(6457827717110365317), UINT64_C(3203168211198807973), UINT64_C(9817491932198370423)};
+    static const uint64_t want[] = {UINT64_C(6457827717110365317), UINT64_C(3203168211198807973),
+                                    UINT64_C(9817491932198370423)};
     struct random r;
     random_seed(&r, 1234567);
     for (size_t i = 0; i < ARRAY_LEN(want); i++)
@@ -59,7 +60,7 @@ static void numbers_stay_below_their_limit_and_reach_all_of_it(void **state)
     assert_int_equal(random_below(&r, 1), 0);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------- */
+/* --- files ----------------------------------------------------------------------------------------- */
 
 static char top[] = "/tmp/brandsync-ports-XXXXXX";
 static char *inside, *outside;
@@ -129,8 +130,9 @@ static void a_file_is_opened_looked_at_and_read(void **state)
 static void nothing_but_a_regular_file_beneath_the_root_is_opened(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"link", "link-out", "sub-link/b.jpg", "../outside/secret", "/etc/passwd", "sub", "pipe", "none",
-                                       "a.jpg/b", ".", "sub/../../outside/secret"};
+    static const char *const rows[] = {
+        "link",    "link-out", "sub-link/b.jpg",          "../outside/secret", "/etc/passwd", "sub", "pipe", "none",
+        "a.jpg/b", ".",        "sub/../../outside/secret"};
     AUTO(fd_close) int root = -1;
     struct err e;
     assert_true(real_fs.open_root(NULL, inside, &root, &e));

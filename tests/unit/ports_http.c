@@ -75,7 +75,8 @@ static void *serve(void *arg)
     (void)arg;
     for (int fd; (fd = accept(server.fd, NULL, NULL)) >= 0; close(fd)) {
         server.connections++;
-        while (server.at < server.steps && receive(fd, &server.seen[server.at]) && answer(fd, &server.step[server.at++])) {
+        while (server.at < server.steps && receive(fd, &server.seen[server.at]) &&
+               answer(fd, &server.step[server.at++])) {
         }
     }
     return NULL;
@@ -111,7 +112,7 @@ static void stop_serving(void)
     fd_close(&server.fd);
 }
 
-/* --- a client ---------------------------------------------------------------------------------------------------------- */
+/* --- a client -------------------------------------------------------------------------------------- */
 
 static struct http_opts opts;
 static void *client;
@@ -193,20 +194,22 @@ static bool body_rewind(void *arg, struct err *err)
 
 static bool post_stream(struct body *b)
 {
-    struct http_request q = {.method = "POST", .body_bytes = b->bytes, .read_body = body_read, .rewind_body = body_rewind, .arg = b};
+    struct http_request q = {
+        .method = "POST", .body_bytes = b->bytes, .read_body = body_read, .rewind_body = body_rewind, .arg = b};
     return perform_at("http", &q);
 }
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
 
-/* --- promises ---------------------------------------------------------------------------------------------------------- */
+/* --- promises -------------------------------------------------------------------------------------- */
 
 static void a_request_arrives_as_it_was_meant(void **state)
 {
     (void)state;
     static const char *const lines[] = {"Content-Type: application/octet-stream", "X-Other: 1"};
     struct secret token = {.data = (char[]){"T0KEN"}, .len = 5};
-    struct http_request q = {.method = "POST", .header = lines, .headers = 2, .bearer = &token, .body = "body", .body_bytes = 4};
+    struct http_request q = {
+        .method = "POST", .header = lines, .headers = 2, .bearer = &token, .body = "body", .body_bytes = 4};
     say(OK, KEEP);
     assert_true(perform_at("http", &q));
     close_client();
@@ -215,8 +218,9 @@ static void a_request_arrives_as_it_was_meant(void **state)
     const char *seen = server.seen[0].data;
     assert_true(str_starts(seen, "POST /a%20b?c=d HTTP/1.1\r\n"));
     assert_true(str_ends(seen, "\r\n\r\nbody"));
-    static const char *const wanted[] = {"\r\nContent-Type: application/octet-stream\r\n", "\r\nX-Other: 1\r\n", "\r\nContent-Length: 4\r\n",
-                                         "\r\nAuthorization: Bearer T0KEN\r\n", "\r\nUser-Agent: brandsync/" BRANDSYNC_VERSION "\r\n"};
+    static const char *const wanted[] = {"\r\nContent-Type: application/octet-stream\r\n", "\r\nX-Other: 1\r\n",
+                                         "\r\nContent-Length: 4\r\n", "\r\nAuthorization: Bearer T0KEN\r\n",
+                                         "\r\nUser-Agent: brandsync/" BRANDSYNC_VERSION "\r\n"};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         assert_non_null(strstr(seen, wanted[i]));
     assert_null(strcasestr(seen, "Expect"));
@@ -226,8 +230,10 @@ static void a_request_arrives_as_it_was_meant(void **state)
 static void a_reply_is_read_whole(void **state)
 {
     (void)state;
-    say("HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nRetry-After: 17\r\nDate: Mon, 24 Nov 2025 16:00:00 GMT\r\n"
-        "Content-Length: 8\r\n\r\n{\"a\": 1}", KEEP);
+    say("HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nRetry-After: 17\r\nDate: Mon, 24 Nov 2025 16:00:00 "
+        "GMT\r\n"
+        "Content-Length: 8\r\n\r\n{\"a\": 1}",
+        KEEP);
     assert_true(post("x"));
     assert_int_equal(reply.status, 503);
     assert_string_equal(reply.body.data, "{\"a\": 1}");
@@ -243,10 +249,15 @@ static void retry_after_is_kept_within_an_hour(void **state)
     static const struct {
         const char *value;
         int64_t ms;
-    } rows[] = {{"999999999", 3600000}, {"-5", 0}, {"soon", 0}, {"Thu, 01 Jan 1970 00:00:00 GMT", 0}, {"Fri, 31 Dec 2100 00:00:00 GMT", 3600000}};
+    } rows[] = {{"999999999", 3600000},
+                {"-5", 0},
+                {"soon", 0},
+                {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+                {"Fri, 31 Dec 2100 00:00:00 GMT", 3600000}};
     AUTO(mem_freep) char *text[ARRAY_LEN(rows)] = {0};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        say(text[i] = str_printf("HTTP/1.1 429 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", rows[i].value), KEEP);
+        say(text[i] = str_printf("HTTP/1.1 429 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", rows[i].value),
+            KEEP);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_true(post("x"));
         assert_int_equal(reply.retry_after_ms, rows[i].ms);
@@ -315,7 +326,8 @@ static void a_redirect_is_a_reply(void **state)
 static void no_header_can_bring_another(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"X: a\r\nEvil: 1", "X: a\nEvil: 1", "no colon", ": no name", "a b: c", "X\r: y", "X: \x7f", ""};
+    static const char *const bad[] = {"X: a\r\nEvil: 1", "X: a\nEvil: 1", "no colon", ": no name",
+                                      "a b: c",          "X\r: y",        "X: \x7f",  ""};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct http_request q = {.method = "POST", .header = &bad[i], .headers = 1};
         e = (struct err){0};
@@ -332,7 +344,8 @@ static void no_header_can_bring_another(void **state)
 static void a_url_is_a_url(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"http://127.0.0.1/a b", "http://127.0.0.1/\r\nEvil: 1", "", "no scheme", "http://127.0.0.1:99999/"};
+    static const char *const bad[] = {"http://127.0.0.1/a b", "http://127.0.0.1/\r\nEvil: 1", "", "no scheme",
+                                      "http://127.0.0.1:99999/"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct http_request q = {.method = "GET", .url = bad[i]};
         assert_false(perform_at("http", &q));
@@ -432,7 +445,8 @@ static void the_upload_limit_is_kept(void **state)
 {
     (void)state;
     struct body b = {.bytes = 400000};
-    struct http_request q = {.method = "POST", .body_bytes = b.bytes, .read_body = body_read, .arg = &b, .bytes_per_s = 400000};
+    struct http_request q = {
+        .method = "POST", .body_bytes = b.bytes, .read_body = body_read, .arg = &b, .bytes_per_s = 400000};
     say(OK, KEEP);
     int64_t began = mono_ms(&real_clock);
     assert_true(perform_at("http", &q));

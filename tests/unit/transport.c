@@ -52,7 +52,7 @@ static int then_it_goes(void **state)
     return 0;
 }
 
-/* --- a body that counts how often it begins ------------------------------------------------------------------------ */
+/* --- a body that counts how often it begins -------------------------------------------------------- */
 
 struct body {
     const char *text;
@@ -97,7 +97,7 @@ static bool import(struct body *b, struct transport_answer *answer, struct err *
     return transport_import(transport, &body, answer, e);
 }
 
-/* --- promises ---------------------------------------------------------------------------------------------------------- */
+/* --- promises -------------------------------------------------------------------------------------- */
 
 static void an_import_is_a_post_with_a_token(void **state)
 {
@@ -134,7 +134,8 @@ static void each_answer_has_its_class(void **state)
         {301, "", ERR_REFUSED, CAUSE_TENANT_NOT_IMPORTER},
         {307, "", ERR_REFUSED, CAUSE_TENANT_NOT_IMPORTER},
         {400, "{\"message\":\"no\"}", ERR_REFUSED, CAUSE_ASSET_REFUSED},
-        {400, "{\"message\":\"corrupted\",\"digestAlgorithm\":\"SHA-256\",\"expected\":\"a\",\"received\":\"b\"}", ERR_CHANGED, CAUSE_FILE_CHANGED},
+        {400, "{\"message\":\"corrupted\",\"digestAlgorithm\":\"SHA-256\",\"expected\":\"a\",\"received\":\"b\"}",
+         ERR_CHANGED, CAUSE_FILE_CHANGED},
         {403, "", ERR_REFUSED, CAUSE_AUTH_RIGHTS},
         {404, "", ERR_TENANT, CAUSE_TENANT_PATH},
         {407, "", ERR_TENANT, CAUSE_TENANT_UNREACHABLE},
@@ -274,7 +275,8 @@ static void a_portal_that_miscounts_digests_gets_none_any_more(void **state)
     struct transport_answer answer;
     struct err e;
     tenant.digest = DIGEST_ALWAYS;
-    fake_http_say(&portal, 400, "{\"message\":\"corrupted\",\"digestAlgorithm\":\"SHA-256\",\"expected\":\"a\",\"received\":\"b\"}");
+    fake_http_say(&portal, 400,
+                  "{\"message\":\"corrupted\",\"digestAlgorithm\":\"SHA-256\",\"expected\":\"a\",\"received\":\"b\"}");
     assert_true(import(&b, &answer, &e));
     assert_non_null(strstr(portal.seen[0].headers, "Digest"));
     assert_null(strstr(portal.seen[1].headers, "Digest"));
@@ -295,7 +297,8 @@ static void the_profiles_headers_add_and_never_override(void **state)
     strlist_add(&tenant.headers, "Authorization: Basic x");
     strlist_add(&tenant.headers, "Content-Typewriter: fine");
     assert_true(transport_test(transport, &answer, &e));
-    assert_string_equal(portal.seen[0].headers, "Content-Type: application/octet-stream\nx-api-key: 0123abcd\nContent-Typewriter: fine\n");
+    assert_string_equal(portal.seen[0].headers,
+                        "Content-Type: application/octet-stream\nx-api-key: 0123abcd\nContent-Typewriter: fine\n");
 }
 
 static void a_delete_names_one_path(void **state)
@@ -310,8 +313,16 @@ static void a_delete_names_one_path(void **state)
 static void what_must_never_be_deleted_is_not(void **state)
 {
     (void)state;
-    static const char *const rows[] = {ROOT, ROOT "/", "/content/dam/mac", "/", "", "/content/dam/mac/acme2/a.jpg", ROOT "/../acme",
-                                       ROOT "/a.jpg::" ROOT, ROOT "/a\n", ROOT "//a"};
+    static const char *const rows[] = {ROOT,
+                                       ROOT "/",
+                                       "/content/dam/mac",
+                                       "/",
+                                       "",
+                                       "/content/dam/mac/acme2/a.jpg",
+                                       ROOT "/../acme",
+                                       ROOT "/a.jpg::" ROOT,
+                                       ROOT "/a\n",
+                                       ROOT "//a"};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct transport_answer answer;
         struct err e = {0};
@@ -332,8 +343,8 @@ static void the_test_asks_the_importer_and_where_wanted_the_replication_agents_d
     assert_true(transport_test(transport, &answer, &e));
     assert_string_equal(portal.seen[0].body.data, "DSTRPCK::TEST|" ROOT);
     assert_string_equal(portal.seen[1].url, "https://acme.portal.test/bin/receive?sling:authRequestLogin=1");
-    assert_string_equal(portal.seen[1].headers,
-                        "Action: Test\nPath: /content\nHandle: /content\nReferer: about:blank\nContent-Type: application/octet-stream\n");
+    assert_string_equal(portal.seen[1].headers, "Action: Test\nPath: /content\nHandle: /content\nReferer: "
+                                                "about:blank\nContent-Type: application/octet-stream\n");
 
     fake_http_say(&portal, 200, DONE);
     fake_http_say(&portal, 200, DONE);

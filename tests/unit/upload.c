@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* One batch, one result: real files, a scripted tenant. What changes, vanishes or is refused under way ends in the right receipt. */
+/* One batch, one result: real files, a scripted tenant. What changes, vanishes or is refused under way ends in the
+ * right receipt. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +23,7 @@
 #define SHA256_OF_HELLO "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 #define SHA1_OF_HELLO "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d"
 
-/* --- the house ------------------------------------------------------------------------------------------------------ */
+/* --- the house ------------------------------------------------------------------------------------- */
 
 static char top[40];
 static struct fake_clock clock_;
@@ -145,7 +146,7 @@ static void given_three_files(void)
     given_file("c.jpg", "ccc");
 }
 
-/* --- what goes well -------------------------------------------------------------------------------------------------- */
+/* --- what goes well -------------------------------------------------------------------------------- */
 
 static void a_batch_is_one_package_and_a_receipt_for_each(void **state)
 {
@@ -235,7 +236,7 @@ static void a_digest_is_of_the_whole_body(void **state)
     assert_string_equal(result->receipt[0].sha256, SHA256_OF_HELLO);
 }
 
-/* --- what is unchanged ------------------------------------------------------------------------------------------------- */
+/* --- what is unchanged ----------------------------------------------------------------------------- */
 
 static struct job *published_before(const char *name, int64_t bytes, const char *sha256)
 {
@@ -287,7 +288,7 @@ static void the_unchanged_leave_the_batch_and_the_rest_goes(void **state)
     assert_false(was_sent(0, "a.jpg"));
 }
 
-/* --- what cannot go ------------------------------------------------------------------------------------------------------ */
+/* --- what cannot go -------------------------------------------------------------------------------- */
 
 static void who_cannot_go_stays_and_the_rest_goes(void **state)
 {
@@ -349,7 +350,7 @@ static void what_the_importer_would_cut_is_refused_and_the_rest_goes(void **stat
     assert_int_equal(result->receipt[2].outcome, OUTCOME_PUBLISHED);
 }
 
-/* --- what changes under way ------------------------------------------------------------------------------------------------ */
+/* --- what changes under way ------------------------------------------------------------------------ */
 
 static int64_t change_at, last_read; /* of the body: -1 its last byte */
 
@@ -438,7 +439,7 @@ static void a_writer_by_memory_map_is_caught_by_the_fingerprint(void **state)
     assert_int_equal(portal.requests, 0);
 }
 
-/* --- what the tenant says ---------------------------------------------------------------------------------------------------- */
+/* --- what the tenant says -------------------------------------------------------------------------- */
 
 static void a_refusal_is_everybodys(void **state)
 {
@@ -446,7 +447,8 @@ static void a_refusal_is_everybodys(void **state)
     static const struct {
         int status;
         enum outcome outcome;
-    } rows[] = {{400, OUTCOME_RETRY}, {403, OUTCOME_RETRY}, {413, OUTCOME_RETRY}, {404, OUTCOME_RETRY}, {500, OUTCOME_RETRY}, {503, OUTCOME_RETRY}};
+    } rows[] = {{400, OUTCOME_RETRY}, {403, OUTCOME_RETRY}, {413, OUTCOME_RETRY},
+                {404, OUTCOME_RETRY}, {500, OUTCOME_RETRY}, {503, OUTCOME_RETRY}};
     given_three_files();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         fake_http_say(&portal, rows[i].status, "{\"message\":\"no\"}");

@@ -277,6 +277,22 @@ static void an_entry_carries_what_a_look_would_say(void **state)
     assert_true(seen_equal(&looked->seen, &file));
 }
 
+static void a_look_knows_whether_somebody_writes(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "r/a");
+    AUTO(mem_freep) char *path = at(f, "r/a");
+    AUTO(fd_close) int writer = open(path, O_WRONLY | O_CLOEXEC);
+    begin(f);
+    watch_look(f->watch, 0, path);
+    AUTO(event_freep) struct event *open_for_writing = wait_event(f, EVENT_LOOKED, "r/a");
+    fd_close(&writer);
+    watch_look(f->watch, 0, path);
+    AUTO(event_freep) struct event *closed = wait_event(f, EVENT_LOOKED, "r/a");
+    assert_false(open_for_writing->is_closed);
+    assert_true(closed->is_closed);
+}
+
 static void a_large_directory_comes_in_pieces_that_join(void **state)
 {
     struct fixture *f = *state;
@@ -731,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WATCH_TEST(the_first_scan_lists_everything_in_byte_order),
         WATCH_TEST(an_entry_carries_what_a_look_would_say),
+        WATCH_TEST(a_look_knows_whether_somebody_writes),
         WATCH_TEST(a_large_directory_comes_in_pieces_that_join),
         WATCH_TEST(an_enormous_directory_can_be_listed_twice),
         WATCH_TEST(a_look_tells_absence_and_other_kinds),
