@@ -94,6 +94,11 @@ struct agent {
     int exit_code;
 };
 
+/* agent.c */
+/* Takes `profile`. After a failure too: agent_close. */
+bool agent_open(struct agent *a, const struct agent_ports *ports, struct profile *profile, struct err *e) MUST_CHECK;
+void agent_close(struct agent *a);
+
 /* observe.c */
 void observe_event(void *agent, void *event);
 void observe_scan_soon(struct agent *a, int folder, int64_t in_ms);
