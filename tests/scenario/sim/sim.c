@@ -63,6 +63,12 @@ void sim_begin(uint64_t seed)
     sim_profile(&(struct sim_profile){0});
 }
 
+static void close_agent(void)
+{
+    agent_close(&sim.agent);
+    sim.is_up = false;
+}
+
 static int remove_one(const char *path, const struct stat *s UNUSED, int type UNUSED, struct FTW *at UNUSED)
 {
     return remove(path);
@@ -76,7 +82,7 @@ static void remove_all(const char *dir)
 void sim_end(void)
 {
     if (sim.is_up)
-        sim_kill();
+        close_agent();
     portal_end();
     tree_end();
     remove_all(sim.dir);
@@ -98,12 +104,6 @@ void sim_start(void)
     sim.is_up = agent_open(&sim.agent, &ports, profile, &e);
     if (!sim.is_up)
         fail_msg("start: %s", e.text);
-}
-
-static void close_agent(void)
-{
-    agent_close(&sim.agent);
-    sim.is_up = false;
 }
 
 void sim_stop(void)
@@ -157,10 +157,22 @@ static bool step_loop(void)
     return is_done;
 }
 
+static void kill_when_wanted(void)
+{
+    sim.steps++;
+    for (size_t i = 0; i < ARRAY_LEN(sim.kill_at); i++)
+        if (sim.is_up && sim.steps == sim.kill_at[i]) {
+            sim_kill();
+            sim_start();
+        }
+}
+
 bool sim_step(void)
 {
     static bool (*const steps[])(void) = {step_loop, watch_step, uploaders_step};
     size_t first = (size_t)random_below(&sim.random, ARRAY_LEN(steps));
+
+    kill_when_wanted();
     for (size_t i = 0; i < ARRAY_LEN(steps); i++)
         if (steps[(first + i) % ARRAY_LEN(steps)]())
             return true;

@@ -42,6 +42,8 @@ struct sim {
     bool is_up;
     int64_t request_ms; /* a batch takes up to so long before it is read and sent */
     size_t piece;       /* entries of a listing's piece */
+    int64_t steps;      /* done so far */
+    int64_t kill_at[2]; /* the agent is killed and started again before these steps; 0: not */
 };
 extern struct sim sim;
 
