@@ -182,8 +182,10 @@ static void grace_over(void *agent)
     loop_timer_set(a->loop, &a->stop_timer, DEADLINE_MS - GRACE_MS);
 }
 
+/* Asked for twice, as by two reloads in a row, the time begins anew. */
 static void let_rest(struct agent *a)
 {
+    loop_timer_stop(a->loop, &a->stop_timer);
     a->stop_timer = (struct loop_timer){.handler = grace_over, .arg = a};
     loop_timer_set(a->loop, &a->stop_timer, GRACE_MS);
 }
