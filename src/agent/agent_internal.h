@@ -116,6 +116,7 @@ void decide_change(struct agent *a, const struct change *c);
 /* `bytes` -1: not known. */
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out);
 void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out);
+bool decide_may_unpublish(const struct file_row *row);
 bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, int64_t *job);
 /* Folder nodes whose public property or title on the portal is not what the profile wants go again. */
 void decide_folders(struct agent *a);

@@ -157,7 +157,7 @@ static void run_publish(void *agent, const struct control_peer *peer, json_t *re
 /* What an unpublish of this path takes away: itself, or all that is published below it. */
 static bool append_published(void *list, const char *path, const struct file_row *row)
 {
-    if (row->state == FILE_PUBLISHED)
+    if (decide_may_unpublish(row))
         strlist_add(list, path);
     return true;
 }
