@@ -113,6 +113,7 @@ struct decision {
 };
 void decision_release(struct decision *d);
 void decide_change(struct agent *a, const struct change *c);
+void decide_held_is_gone(struct agent *a, const char *path); /* harmless for any other */
 /* `bytes` -1: not known. */
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out);
 void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out);

@@ -125,17 +125,24 @@ static int64_t publish(struct agent *a, const struct plan *plan, struct job *job
     return enqueue(a, job);
 }
 
-static void gone(struct agent *a, const struct change *c)
+static void gone(struct agent *a, const char *path, bool is_only_held)
 {
-    AUTO(mem_freep) char *remote = local_remote(a, c->path);
+    AUTO(mem_freep) char *remote = local_remote(a, path);
     const struct job *job = remote ? queue_find(a->queue, remote) : NULL;
     struct err e;
 
-    if (!job || job->action != ACTION_PUBLISH || job->state == JOB_SENDING || !str_eq(job->path, c->path))
+    if (!job || job->action != ACTION_PUBLISH || job->state == JOB_SENDING || !str_eq(job->path, path))
+        return;
+    if (is_only_held && job->state != JOB_HELD)
         return;
     if (!ledger_job_remove(a->ledger, job->id, &e))
         health_failed(a, &e);
     queue_drop(a->queue, remote);
+}
+
+void decide_held_is_gone(struct agent *a, const char *path)
+{
+    gone(a, path, true);
 }
 
 void decide_change(struct agent *a, const struct change *c)
@@ -145,7 +152,7 @@ void decide_change(struct agent *a, const struct change *c)
     bool is_known = ledger_file_get(a->ledger, c->path, &row);
 
     if (c->kind == CHANGE_GONE) {
-        gone(a, c);
+        gone(a, c->path, false);
         return;
     }
     plan_asset(a->profile, c->path, c->has_seen ? c->seen.bytes : -1, &plan);
