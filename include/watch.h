@@ -44,7 +44,8 @@ void watch_stop(struct watch *w);
 
 /* All from the loop's thread, none waits. Each scan ends with EVENT_SCANNED carrying its number. */
 uint64_t watch_scan(struct watch *w, int folder, const char *path);
-void watch_look(struct watch *w, int folder, const char *path); /* answered by EVENT_LOOKED; `err` is set when nothing could be learnt */
+/* answered by EVENT_LOOKED; `err` is set when nothing could be learnt */
+void watch_look(struct watch *w, int folder, const char *path);
 
 /* For status and the watchdog. */
 struct watch_stats {

@@ -13,7 +13,7 @@ static const struct {
     char c;
     const char *reference;
 } xml_references[] = {
-    {'&', "&amp;"},   {'<', "&lt;"},   {'>', "&gt;"},  {'"', "&quot;"},
+    {'&', "&amp;"},   {'<', "&lt;"},   {'>', "&gt;"},   {'"', "&quot;"},
     {'\'', "&apos;"}, {'\t', "&#x9;"}, {'\n', "&#xA;"}, {'\r', "&#xD;"},
 };
 

@@ -33,7 +33,7 @@ struct conn {
     struct control_peer peer;
     struct loop_timer idle;
     struct buf in, out;
-    size_t sent; /* of `out` */
+    size_t sent;    /* of `out` */
     bool has_ended; /* sends no more; closed once answered */
 };
 

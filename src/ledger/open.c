@@ -129,7 +129,7 @@ static bool bind_one(struct ledger *l, const char *key, const char *value, struc
     if (is_bound)
         return str_eq(bound, value) || err_set(e, ERR_CONFIG,
                                                "this state belongs to %s '%s', the profile says '%s': "
-                                               "give it another `state`, or see brandsync upgrade",
+                                               "give it another `state`",
                                                key, bound, value);
     char *insert = sqlite3_mprintf("INSERT INTO meta VALUES(%Q, %Q)", key, value);
     bool is_done = sqlite3_exec(l->db, insert, NULL, NULL, NULL) == SQLITE_OK;
@@ -192,12 +192,12 @@ static void ledger_free(struct ledger *l)
 }
 
 /* cache_size is resident memory; mmap would be too. */
-static const char writing
-    [] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -3000; PRAGMA mmap_size = 0;"
-         "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
-         "PRAGMA cell_size_check = ON;";
-static const char reading
-    [] = "PRAGMA cache_size = -3000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;";
+static const char writing[] =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -3000; PRAGMA mmap_size = 0;"
+    "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
+    "PRAGMA cell_size_check = ON;";
+static const char reading[] =
+    "PRAGMA cache_size = -3000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;";
 
 static bool open_files(struct ledger *l, const char *dir, struct err *e)
 {

@@ -222,10 +222,10 @@ static int answer(struct buf *reply, int status, json_t *object)
 static int answer_failure(struct buf *reply, const struct err *why)
 {
     bool is_cut = why->kind == ERR_CHANGED;
-    AUTO(mem_freep) char *message =
-        str_printf(is_cut ? "Received distribution package is not whole, nothing was imported: %s"
-                          : "an unexpected error has occurred during distribution import. Error: %s",
-                   why->text);
+    AUTO(mem_freep)
+    char *message = str_printf(is_cut ? "Received distribution package is not whole, nothing was imported: %s"
+                                      : "an unexpected error has occurred during distribution import. Error: %s",
+                               why->text);
     return answer(reply, is_cut ? 400 : 500, json_pack("{s:s}", "message", message));
 }
 

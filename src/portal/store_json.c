@@ -81,8 +81,8 @@ static bool parse_put(const json_t *from, const char *tmp, struct store_put *put
     json_object_foreach (properties, name, value) {
         if (!json_is_string(value))
             return false;
-        put->property[put->properties++] =
-            (struct property){.name = str_copy(name), .value = str_copy(json_string_value(value))};
+        put->property[put->properties++] = (struct property){.name = str_copy(name),
+                                                             .value = str_copy(json_string_value(value))};
     }
     return put->kind < NODE_KINDS;
 }

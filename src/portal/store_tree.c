@@ -43,8 +43,8 @@ struct node node_copy(const struct node *n)
     copy.path = str_copy(n->path);
     copy.property = mem_array(n->properties, sizeof *copy.property);
     for (size_t i = 0; i < n->properties; i++)
-        copy.property[i] =
-            (struct property){.name = str_copy(n->property[i].name), .value = str_copy(n->property[i].value)};
+        copy.property[i] = (struct property){.name = str_copy(n->property[i].name),
+                                             .value = str_copy(n->property[i].value)};
     return copy;
 }
 
@@ -170,8 +170,8 @@ struct entry *entry_make(struct store *s, const char *path, enum node_kind kind,
     entry = entry_new(s, path, kind, parent);
     if (kind == NODE_FOLDER) {
         entry->node.property = mem_array(1, sizeof *entry->node.property);
-        entry->node.property[entry->node.properties++] =
-            (struct property){.name = str_copy("jcr:primaryType"), .value = str_copy("sling:Folder")};
+        entry->node.property[entry->node.properties++] = (struct property){.name = str_copy("jcr:primaryType"),
+                                                                           .value = str_copy("sling:Folder")};
     }
     return pass != PASS_TREE && !disk_make(s, &entry->node, e) ? NULL : entry;
 }
