@@ -114,8 +114,8 @@ static void hold(struct agent *a, struct job *job, const struct plan *plan)
     job->state = JOB_HELD;
     err_set(&job->why, ERR_REFUSED, "%s", plan->reason);
     err_cause(&job->why, plan->cause);
-    queue_add(a->queue, job, NULL);
     log_warning("held", "path=%s why=%s", QUOTED(job->path), QUOTED(plan->reason));
+    queue_add(a->queue, job, NULL);
 }
 
 static int64_t publish(struct agent *a, const struct plan *plan, struct job *job)

@@ -290,13 +290,18 @@ static json_t *uploader_part(struct agent *a, const struct figures *f, int id)
 
 static const char *folder_state(const struct agent *a, size_t i)
 {
-    if (!a->live)
-        return "scanning";
-    if (a->live[i].is_halted)
+    if (!a->live || a->live[i].is_halted)
         return "halted";
     if (a->live[i].scan != 0)
         return "scanning";
     return a->profile->folder[i].watch == WATCH_POLL ? "polling" : "watching";
+}
+
+static const char *folder_reason(const struct agent *a, size_t i)
+{
+    if (!a->live)
+        return "the agent is not running";
+    return a->live[i].is_halted ? a->live[i].why.text : "";
 }
 
 static json_t *folder_part(struct agent *a, const struct figures *figures, size_t i)
@@ -312,7 +317,7 @@ static json_t *folder_part(struct agent *a, const struct figures *figures, size_
     control_set_path(o, "path", f->path);
     control_set_path(o, "to", f->to);
     json_object_set_new(o, "state", json_string(folder_state(a, i)));
-    json_object_set_new(o, "reason", show_text(a->live && a->live[i].is_halted ? a->live[i].why.text : ""));
+    json_object_set_new(o, "reason", show_text(folder_reason(a, i)));
     json_object_set_new(o, "assets", json_integer(files.files + figures->folder[i].fresh));
     json_object_set_new(o, "published", json_integer(files.published));
     json_object_set_new(o, "left", json_integer(left));

@@ -163,7 +163,7 @@ static void add_named(struct order *o, const char *named)
                  errno == ENOENT ? "no such file or directory" : strerrordesc_np(errno));
     } else if (S_ISREG(st.st_mode) ||
                (S_ISDIR(st.st_mode) && !profile_folder_of(p, path) && !leads_to_a_folder(p, path))) {
-        add_path(o, path, S_ISDIR(st.st_mode)); /* the agent says what it thinks of it */
+        add_path(o, path, S_ISDIR(st.st_mode) ? -1 : st.st_size); /* the agent says what it thinks of it */
     } else if (S_ISDIR(st.st_mode)) {
         walk(o, path);
     } else {

@@ -129,7 +129,7 @@ static bool bind_one(struct ledger *l, const char *key, const char *value, struc
     if (is_bound)
         return str_eq(bound, value) || err_set(e, ERR_CONFIG,
                                                "this state belongs to %s '%s', the profile says '%s': "
-                                               "give it another `state`, or see brandsync upgrade",
+                                               "give it another `state`",
                                                key, bound, value);
     char *insert = sqlite3_mprintf("INSERT INTO meta VALUES(%Q, %Q)", key, value);
     bool is_done = sqlite3_exec(l->db, insert, NULL, NULL, NULL) == SQLITE_OK;

@@ -85,8 +85,7 @@ static const char *const sql_text[SQLS] = {
 bool damaged_err(const char *file, const char *what, struct err *e)
 {
     return err_set(e, ERR_LOCAL,
-                   "the ledger '%s' is damaged (%s); put back a copy, or move it and the file `used` beside it "
-                   "away: a new one begins as `existing` says",
+                   "the ledger '%s' is damaged: move it and `used` beside it away, and a new one begins as `existing` says (%s)",
                    file, what);
 }
 

@@ -54,11 +54,13 @@ def wait_until(what, condition, seconds=45, every=0.1, alive=lambda: None):
 
 
 def tail(path, lines=25):
+    """The last lines, or what a sanitizer said from its first word on."""
     try:
         text = pathlib.Path(path).read_text(errors="replace").splitlines()
     except OSError as e:
         return [f"({e})"]
-    return text[-lines:]
+    said = [i for i, line in enumerate(text) if "Sanitizer" in line or "runtime error:" in line]
+    return text[said[0]:][:2 * lines] if said else text[-lines:]
 
 
 # --- processes: each ends by its pid, at the latest with this one ---------------------------------------------
@@ -356,9 +358,23 @@ class House:
         return self
 
     def __exit__(self, kind, error, trace):
-        if error is not None and not hasattr(error, "report"):
-            error.report = self.report()
-        self.close()
+        try:
+            if error is None:
+                self.end_well()
+        except Failed as e:
+            error = e
+            raise
+        finally:
+            if error is not None and not hasattr(error, "report"):
+                error.report = self.report()
+            self.close()
+
+    def end_well(self):
+        """Both end without trouble: nothing crashes or leaks (with sanitizers) on the way out."""
+        if self.agent:
+            check_equal(self.stop()[0], 0, "exit of brandsyncd")
+        if self.portal.process:
+            check_equal(self.portal.stop()[0], 0, "exit of brandsync-portal")
 
     def close(self):
         for process in (self.agent, self.portal.process):

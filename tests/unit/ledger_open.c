@@ -341,7 +341,7 @@ static void a_step_that_fails_leaves_the_old_version_whole(void **state)
 
 /* --- lost and damaged ----------------------------------------------------------------------------------------- */
 
-#define CURE "brandsync resume --existing publish|assume-published|skip"
+#define CURE "a new one begins as `existing` says"
 
 static void a_lost_ledger_is_not_made_anew(void **state)
 {
