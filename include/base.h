@@ -246,7 +246,13 @@ char *text_span(char *out, size_t size, int64_t ms); /* "0.8 s", "48 s", "3 min 
 
 /* --- files ------------------------------------------------------------------------------------------ */
 
-void fd_close(int *fd); /* for AUTO(fd_close) int fd = -1 */
+void fd_close(int *fd);            /* for AUTO(fd_close) int fd = -1 */
+static inline int fd_take(int *fd) /* take() for a descriptor */
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
 bool write_all(int fd, const void *data, size_t len, struct err *e) MUST_CHECK;
 bool file_read(const char *path, size_t max, struct buf *out,
                struct err *e) MUST_CHECK; /* regular file, whole; over max is an error */

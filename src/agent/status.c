@@ -259,8 +259,8 @@ static json_t *tenant_part(const struct agent *a)
 static json_t *queue_part(const struct figures *f)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)f->queue.ready, "sending",
-                     (json_int_t)f->queue.sending, "waiting", (json_int_t)(f->queue.waiting + f->settling), "scheduled",
-                     (json_int_t)f->queue.scheduled, "held", (json_int_t)f->queue.held, "failed",
+                     (json_int_t)f->queue.sending, "waiting", (json_int_t)f->queue.waiting + (json_int_t)f->settling,
+                     "scheduled", (json_int_t)f->queue.scheduled, "held", (json_int_t)f->queue.held, "failed",
                      (json_int_t)f->queue.failed);
 }
 

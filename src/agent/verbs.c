@@ -256,7 +256,7 @@ static const struct control_verb *find_reading_verb(const char *name)
 bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply,
                           struct err *e)
 {
-    struct agent a = {.ports = {.clock = clock}, .profile = (struct profile *)(uintptr_t)profile};
+    struct agent a = {.ports = {.clock = clock}, .profile = (struct profile *)profile};
     struct queue_opts opts = {
         .uploaders = profile->uploaders, .package_assets = profile->tenant.package_assets, .seed = 1};
     const struct control_verb *verb = find_reading_verb(control_get_text(request, "verb"));

@@ -351,6 +351,7 @@ static bool go_on_large(struct package *p, struct err *e)
 static bool read_block(struct package *p, char *data, size_t size, size_t *got, struct err *e)
 {
     size_t have = 0;
+    BUG_ON(!p->large); /* only its content comes in blocks */
     if (!read_source(p, p->large, data, MIN(size, p->block_left), &have, e))
         return false;
     if (have == 0)

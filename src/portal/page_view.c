@@ -5,6 +5,16 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+static void put_text(struct buf *out, char as, const char *text)
+{
+    if (as == 't')
+        text_xml(out, text, strlen(text));
+    else if (as == 'u')
+        text_percent(out, text);
+    else
+        buf_str(out, text);
+}
+
 void view_put(struct view *v, const char *html, ...)
 {
     struct buf *out = &v->reply->body;
@@ -16,15 +26,10 @@ void view_put(struct view *v, const char *html, ...)
         at += plain;
         if (!*at)
             break;
-        const char *text = at[1] == 'd' ? NULL : va_arg(args, const char *);
-        if (at[1] == 't')
-            text_xml(out, text, strlen(text));
-        else if (at[1] == 'u')
-            text_percent(out, text);
-        else if (at[1] == 's')
-            buf_str(out, text);
-        else
+        if (at[1] == 'd')
             buf_printf(out, "%" PRId64, va_arg(args, int64_t));
+        else
+            put_text(out, at[1], va_arg(args, const char *));
         at += 2;
     }
     va_end(args);

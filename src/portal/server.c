@@ -162,9 +162,7 @@ static int listen_at(const char *host, int *port)
         listen(fd, BACKLOG) < 0 || getsockname(fd, &a.any, &len) < 0)
         return -1;
     *port = ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
-    int result = fd;
-    fd = -1;
-    return result;
+    return fd_take(&fd);
 }
 
 static int listen_near(const char *host, int wanted, bool moves, int *port, struct err *e)

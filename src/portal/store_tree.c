@@ -140,8 +140,9 @@ static bool is_replaced(const struct store_change *change, const char *path)
 
 static bool drop(struct store *s, struct entry *entry, const struct store_change *change, enum pass pass, struct err *e)
 {
-    while (entry->child) {
-        if (!drop(s, entry->child, change, pass, e))
+    for (struct entry *child = entry->child, *next; child; child = next) {
+        next = child->after;
+        if (!drop(s, child, change, pass, e))
             return false;
     }
     bool is_kept = entry->node.kind == NODE_ASSET && is_replaced(change, entry->node.path);

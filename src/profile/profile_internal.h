@@ -33,8 +33,9 @@ struct complaint {
     char hint[300];
 };
 /* Both fill `c`; `hint` may be NULL. Use: return complain(c, "expected ...", "%s is not ...", SHOWN(text)); */
-bool complain(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4); /* false */
-bool warn(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4);     /* true */
+#define complain(...) (complaint_set(__VA_ARGS__), false)
+void complaint_set(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4);
+bool warn(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4); /* true */
 
 /* A value of the file in a message: always in quotes, safe for a terminal, shortened. */
 char *shown(char *out, size_t size, const char *text);
