@@ -9,27 +9,35 @@ static const struct {
     {0x00, 0x1f}, {0x7f, 0x9f}, {0x061c, 0x061c}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
 };
 
-/* Rows of Unicode 15 table 3-7: how a character begins, and between what its second byte lies. */
+/* Rows of Unicode 15 table 3-7 but for ASCII: how a character begins, and between what its second byte lies. */
 static const struct {
     uint8_t from, to, second_from, second_to, len;
 } utf8_rows[] = {
-    {0x01, 0x7f, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+    {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
 };
+
+static bool is_ascii(char c) /* but NUL */
+{
+    return (uint8_t)c - 1U < 0x7f;
+}
 
 size_t text_utf8_next(const char *text, size_t len, uint32_t *code)
 {
     const uint8_t *c = (const uint8_t *)text;
     size_t row = 0;
+    if (len && is_ascii(*text)) {
+        *code = c[0];
+        return 1;
+    }
     while (len && row < ARRAY_LEN(utf8_rows) && (c[0] < utf8_rows[row].from || c[0] > utf8_rows[row].to))
         row++;
     if (len == 0 || row == ARRAY_LEN(utf8_rows) || utf8_rows[row].len > len)
         return 0;
     size_t bytes = utf8_rows[row].len;
-    if (bytes > 1 && (c[1] < utf8_rows[row].second_from || c[1] > utf8_rows[row].second_to))
+    if (c[1] < utf8_rows[row].second_from || c[1] > utf8_rows[row].second_to)
         return 0;
-    static const uint8_t first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    static const uint8_t first_bits[] = {0, 0, 0x1f, 0x0f, 0x07};
     *code = c[0] & first_bits[bytes];
     for (size_t i = 1; i < bytes; i++) {
         if ((c[i] & 0xc0) != 0x80)
@@ -43,7 +51,7 @@ bool text_is_utf8(const char *text, size_t len)
 {
     uint32_t code;
     for (size_t bytes; len; text += bytes, len -= bytes)
-        if (!(bytes = text_utf8_next(text, len, &code)))
+        if (!(bytes = is_ascii(*text) ? 1 : text_utf8_next(text, len, &code)))
             return false;
     return true;
 }
