@@ -25,10 +25,25 @@ static const char *xml_reference(char c)
     return NULL;
 }
 
+/* Bytes at the start that are ASCII and stand for themselves: nearly always all. */
+static size_t xml_run(const char *text, size_t len)
+{
+    size_t run = 0;
+    for (; run < len && text[run] >= ' ' && text[run] <= '~'; run++)
+        if (text[run] == '&' || text[run] == '<' || text[run] == '>' || text[run] == '"' || text[run] == '\'')
+            break;
+    return run;
+}
+
 void text_xml(struct buf *out, const char *text, size_t len)
 {
     for (size_t bytes; len; text += bytes, len -= bytes) {
         uint32_t code = 0;
+        bytes = xml_run(text, len);
+        if (bytes) {
+            buf_add(out, text, bytes);
+            continue;
+        }
         bytes = text_utf8_next(text, len, &code);
         const char *reference = xml_reference(*text);
         if (reference)
