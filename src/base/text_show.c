@@ -25,6 +25,10 @@ static bool is_ascii(char c) /* but NUL */
 size_t text_utf8_next(const char *text, size_t len, uint32_t *code)
 {
     const uint8_t *c = (const uint8_t *)text;
+    if (len && c[0] - 1U < 0x7f) {
+        *code = c[0];
+        return 1;
+    }
     size_t row = 0;
     if (len && is_ascii(*text)) {
         *code = c[0];
@@ -56,11 +60,19 @@ bool text_is_utf8(const char *text, size_t len)
     return true;
 }
 
+/* Nearly all outside text is made of these. */
+static bool is_plain_ascii(char c)
+{
+    return c >= ' ' && c <= '~';
+}
+
 /* Bytes of the next character if it may be shown as it is, 0 if its first byte must be escaped. The rest of an
  * escaped character is not UTF-8 by itself, so it gets escaped byte by byte, too. */
 static size_t showable(const char *raw, size_t len)
 {
     uint32_t code;
+    if (is_plain_ascii(*raw))
+        return 1;
     size_t bytes = text_utf8_next(raw, len, &code);
     for (size_t i = 0; bytes && i < ARRAY_LEN(acting); i++)
         if (acting[i].from <= code && code <= acting[i].to)
@@ -90,11 +102,16 @@ static void put_bytes(struct shown *s, const char *text, size_t len)
     s->out[s->len] = '\0';
 }
 
+static size_t room(const struct shown *s)
+{
+    return s->size - 1 - CLOSING - s->len;
+}
+
 static void put_n(struct shown *s, const char *text, size_t len)
 {
     if (s->is_cut)
         return;
-    s->is_cut = len > s->size - 1 - CLOSING - s->len;
+    s->is_cut = len > room(s);
     put_bytes(s, s->is_cut ? "..." : text, s->is_cut ? 3 : len);
 }
 
@@ -121,11 +138,22 @@ static void put_escaped(struct shown *s, char c)
     put(s, escape);
 }
 
+/* Bytes at the start of `raw` that can be written at once. */
+static size_t plain_run(const struct shown *s, const char *raw, const char *also)
+{
+    size_t run = 0, most = MIN(strcspn(raw, also), room(s));
+    while (run < most && is_plain_ascii(raw[run]))
+        run++;
+    return run;
+}
+
 /* Writes `raw`; what cannot be shown and the ASCII characters of `also` are escaped. */
 static void put_text(struct shown *s, const char *raw, const char *also)
 {
     for (size_t len = strlen(raw), bytes; len && !s->is_cut; raw += bytes, len -= bytes) {
-        bytes = strchr(also, *raw) ? 0 : showable(raw, len);
+        bytes = plain_run(s, raw, also);
+        if (bytes == 0)
+            bytes = strchr(also, *raw) ? 0 : showable(raw, len);
         if (bytes)
             put_n(s, raw, bytes);
         else
