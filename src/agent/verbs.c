@@ -162,6 +162,20 @@ static bool append_published(void *list, const char *path, const struct file_row
     return true;
 }
 
+struct below {
+    const char *path;
+    struct strlist *out;
+};
+
+static bool append_on_its_way(void *arg, const struct job *job)
+{
+    const struct below *b = arg;
+    bool is_new = job->action == ACTION_PUBLISH && job->last_bytes < 0 && job->state != JOB_HELD;
+    if (is_new && path_is_same_or_below(job->path, b->path))
+        strlist_add(b->out, job->path);
+    return true;
+}
+
 static void collect_published(struct agent *a, json_t *request, struct strlist *out, json_t *skipped)
 {
     json_t *item;
@@ -170,9 +184,12 @@ static void collect_published(struct agent *a, json_t *request, struct strlist *
     json_array_foreach (json_object_get(request, "paths"), i, item) {
         AUTO(mem_freep) char *path = control_get_path(item, "path");
         size_t before = out->count;
-        if (path)
-            ledger_files_each(a->ledger, path, append_published, out);
-        if (path && out->count == before)
+        if (!path)
+            continue;
+        struct below below = {.path = path, .out = out};
+        ledger_files_each(a->ledger, path, append_published, out);
+        queue_each(a->queue, append_on_its_way, &below);
+        if (out->count == before)
             skip(skipped, path, "unpublished", "nothing published from there");
     }
 }
