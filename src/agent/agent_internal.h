@@ -98,6 +98,11 @@ struct agent {
     int exit_code;
 };
 
+/* agent.c */
+/* Takes `profile`. After a failure too: agent_close. */
+bool agent_open(struct agent *a, const struct agent_ports *ports, struct profile *profile, struct err *e) MUST_CHECK;
+void agent_close(struct agent *a);
+
 /* observe.c */
 void observe_event(void *agent, void *event);
 void observe_scan_soon(struct agent *a, int folder, int64_t in_ms);
@@ -116,6 +121,7 @@ void decide_change(struct agent *a, const struct change *c);
 /* `bytes` -1: not known. */
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out);
 void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out);
+bool decide_may_unpublish(const struct file_row *row);
 bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, int64_t *job);
 /* Folder nodes whose public property or title on the portal is not what the profile wants go again. */
 void decide_folders(struct agent *a);

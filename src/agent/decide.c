@@ -190,12 +190,26 @@ void decide_publish_dir(struct agent *a, const char *path, const char *asked_by,
     plan_release(&plan);
 }
 
+/* What was unpublished is an asset like any other from now on, even if this file goes before it is sent: known, and never seen as it is. */
+static void welcome_back(struct agent *a, const char *path, const char *remote)
+{
+    struct file_row row;
+    struct err e;
+
+    if (!ledger_file_get(a->ledger, path, &row) || row.state != FILE_UNPUBLISHED)
+        return;
+    row = (struct file_row){.state = FILE_KNOWN, .receipt = row.receipt};
+    if (!ledger_file_put(a->ledger, path, remote, &row, &e))
+        health_failed(a, &e);
+}
+
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out)
 {
     *out = (struct decision){.kind = DECIDED_NOT};
     plan_asset(a->profile, path, bytes, &out->why);
     if (out->why.verdict != PLAN_PUBLISH)
         return;
+    welcome_back(a, path, out->why.remote);
     struct file_row row;
     struct job *job = asset_job(a, &out->why, path, ledger_file_get(a->ledger, path, &row) ? &row : NULL);
     job->is_asked = true;
@@ -213,6 +227,12 @@ void decide_publish(struct agent *a, const char *path, int64_t bytes, const char
     out->kind = DECIDED_QUEUED;
 }
 
+/* Published from there, or on its way back: then the portal may have it still. */
+bool decide_may_unpublish(const struct file_row *row)
+{
+    return row->state == FILE_PUBLISHED || (row->state == FILE_KNOWN && row->receipt != 0);
+}
+
 /* Published, or on its way to be. */
 static bool may_be_out(struct agent *a, const char *path, const char *remote, struct file_row *row)
 {
@@ -221,7 +241,7 @@ static bool may_be_out(struct agent *a, const char *path, const char *remote, st
 
     if (!is_known)
         *row = (struct file_row){0};
-    return (is_known && row->state == FILE_PUBLISHED) ||
+    return (is_known && decide_may_unpublish(row)) ||
            (job && job->action == ACTION_PUBLISH && job->state != JOB_HELD && str_eq(job->path, path));
 }
 

@@ -75,17 +75,16 @@ static bool is_racy(const struct receipt *r)
     return look_ns - r->seen.mtime_ns < RACY_NS || look_ns - r->seen.ctime_ns < RACY_NS;
 }
 
-/* Found unchanged: only the look is new, the receipt that published it stays its last one. Unpublished by command while it was
- * being sent: the wish is newer, its own job follows. */
+/* Found unchanged: only the look is new, the receipt that published it stays its last one. Unpublished by command while it was being
+ * sent: the command stands, and its job follows. */
 static bool record_asset(struct agent *a, const struct receipt *r, struct err *e)
 {
-    struct file_row row;
-    bool is_known = ledger_file_get(a->ledger, r->job->path, &row);
-    bool keeps_away = is_known && row.state == FILE_UNPUBLISHED && !r->job->is_asked;
-    int64_t receipt = is_known && r->outcome == OUTCOME_UNCHANGED ? row.receipt : r->id;
+    struct file_row row = {0};
+    bool keeps_receipt = ledger_file_get(a->ledger, r->job->path, &row) && r->outcome == OUTCOME_UNCHANGED;
+    int64_t receipt = keeps_receipt ? row.receipt : r->id;
 
     row = (struct file_row){
-        .state = keeps_away ? FILE_UNPUBLISHED : FILE_PUBLISHED,
+        .state = row.state == FILE_UNPUBLISHED ? FILE_UNPUBLISHED : FILE_PUBLISHED,
         .seen = r->seen,
         .bytes = r->bytes,
         .receipt = receipt,
@@ -95,12 +94,12 @@ static bool record_asset(struct agent *a, const struct receipt *r, struct err *e
     return ledger_file_put(a->ledger, r->job->path, r->job->remote, &row, e);
 }
 
+/* Its state was written by the command, and may be that of a newer one by now. */
 static bool record_unpublished(struct agent *a, const struct receipt *r, struct err *e)
 {
     struct file_row row;
     if (!ledger_file_get(a->ledger, r->job->path, &row))
         return true;
-    row.state = FILE_UNPUBLISHED;
     row.receipt = r->id;
     return ledger_file_put(a->ledger, r->job->path, r->job->remote, &row, e);
 }

@@ -208,7 +208,7 @@ static bool is_missing(struct question *q)
 
 static bool is_known(struct question *q)
 {
-    if (q->has_row)
+    if (q->has_row && q->row.receipt == 0)
         answer(q, "ignored",
                "it was there before the folder was watched (existing: skip); send it with brandsync publish %s",
                SHELL(q->path));
