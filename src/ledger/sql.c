@@ -84,9 +84,10 @@ static const char *const sql_text[SQLS] = {
 
 bool damaged_err(const char *file, const char *what, struct err *e)
 {
-    return err_set(e, ERR_LOCAL,
-                   "the ledger '%s' is damaged: move it and `used` beside it away, and a new one begins as `existing` says (%s)",
-                   file, what);
+    return err_set(
+        e, ERR_LOCAL,
+        "the ledger '%s' is damaged: move it and `used` beside it away, and a new one begins as `existing` says (%s)",
+        file, what);
 }
 
 static bool disk_is_full(int code, int sys)
