@@ -136,7 +136,10 @@ struct buf {
     }
 
 bool buf_add(struct buf *b, const void *data, size_t len); /* false when over the ceiling */
-bool buf_str(struct buf *b, const char *text);
+static inline bool buf_str(struct buf *b, const char *text) /* inline: the length of a literal costs nothing */
+{
+    return buf_add(b, text, strlen(text));
+}
 bool buf_char(struct buf *b, char c);
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_clear(struct buf *b); /* empty, memory kept */

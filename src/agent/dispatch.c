@@ -22,6 +22,19 @@ static void set_send_timer(struct agent *a)
         loop_timer_set(a->loop, &a->send_timer, MAX(due_ms - agent_now(a), 1));
 }
 
+/* What was published last, asked once more: another job for the same file may have ended while this one waited. */
+static void recall_last(struct agent *a, struct batch *b)
+{
+    for (size_t i = 0; b->action == ACTION_PUBLISH && i < b->count; i++) {
+        struct job *job = b->job[i];
+        struct file_row row;
+        if (!ledger_file_get(a->ledger, job->path, &row) || row.state != FILE_PUBLISHED)
+            continue;
+        job->last_bytes = row.bytes;
+        memcpy(job->last_sha256, row.sha256, sizeof(job->last_sha256));
+    }
+}
+
 void dispatch_send(struct agent *a)
 {
     int64_t now_ms = agent_now(a);
@@ -33,6 +46,7 @@ void dispatch_send(struct agent *a)
         if (!batch)
             break;
         tenant_sent(&a->tenant);
+        recall_last(a, batch);
         uploader_give(a->uploaders, uploader_idle_longest(a->uploaders, NULL, NULL), batch);
     }
     set_send_timer(a);

@@ -36,6 +36,7 @@ enum sql {
     SQL_DIR_SUM_ONE,
     SQL_DIR_SUM_BELOW,
     SQL_FILE_GET,
+    SQL_FILE_ADD,
     SQL_FILE_PUT,
     SQL_FILE_REMOVE,
     SQL_FILE_ROWS,

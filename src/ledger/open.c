@@ -79,6 +79,7 @@ static void set_limits(sqlite3 *db)
 
 static bool connect_to(struct ledger *l, int flags, const char *pragmas, struct err *e)
 {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its counting wants a mutex; refused once SQLite is in use */
     if (sqlite3_open_v2(l->file, &l->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return sql_err(l->db, l->file, e);
     set_limits(l->db);

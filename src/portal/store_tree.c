@@ -163,9 +163,9 @@ static struct entry *entry_new(struct store *s, const char *path, enum node_kind
 struct entry *entry_make(struct store *s, const char *path, enum node_kind kind, enum pass pass, struct err *e)
 {
     struct entry *entry = entry_get(s, path), *parent = NULL;
-    AUTO(mem_freep) char *above = path_parent(path);
     if (entry)
         return entry;
+    AUTO(mem_freep) char *above = path_parent(path);
     if (!str_eq(above, "/") && !(parent = entry_make(s, above, NODE_FOLDER, pass, e)))
         return NULL;
     entry = entry_new(s, path, kind, parent);
