@@ -159,9 +159,9 @@ static bool text_parse(const struct buf *body, struct text *t, struct err *e)
     bool is_new = rest[0] == ':';
     rest += is_new;
     const char *bar = strchrnul(rest, '|');
+    t->type = str_copy_n(rest, (size_t)(bar - rest));
     if (strlen(body->data) != body->len || (*bar && strchr(bar + 1, '|')))
         return err_set(e, ERR_REFUSED, "the text is no distribution package");
-    t->type = str_copy_n(rest, (size_t)(bar - rest));
     add_paths(&t->path, *bar ? bar + 1 : "", is_new ? "::" : ",");
     return true;
 }
