@@ -92,7 +92,6 @@ struct dir *dir_of(struct ledger *l, const char *path, const char *remote, const
     struct dir *d = dir_get(l, dir);
     if (d || !remote)
         return d;
-    l->has_new_dirs = true;
     return dir_keep(l, l->next_dir++, dir, path_parent(remote));
 }
 

@@ -86,6 +86,7 @@ bool ledger_file_put(struct ledger *l, const char *path, const char *remote, con
             count(d, &old, -1);
     }
     count(d, row, 1);
+    l->has_new_dirs = l->has_new_dirs || d->counts.files == 1; /* without files it has no row */
     return true;
 }
 
