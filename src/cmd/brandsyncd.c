@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     const struct agent_ports ports = {.clock = &real_clock, .fs = &real_fs, .http = &real_http};
     const char *profile = NULL;
 
-    mallopt(M_ARENA_MAX, 1); /* jobs and receipts wander between threads: with an arena each, memory is held everywhere */
+    mallopt(M_ARENA_MAX, 1); /* jobs and receipts wander between threads: arenas of their own would all grow */
     for (int option; (option = getopt_long(argc, argv, "p:", options, NULL)) != -1;) {
         switch (option) {
         case 'p':
