@@ -118,6 +118,7 @@ struct decision {
 };
 void decision_release(struct decision *d);
 void decide_change(struct agent *a, const struct change *c);
+void decide_held_is_gone(struct agent *a, const char *path); /* harmless for any other */
 /* `bytes` -1: not known. */
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out);
 void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out);
@@ -132,6 +133,7 @@ bool collide_holds(struct agent *a, const char *path, const char *remote); /* an
 const char *collide_with(const struct agent *a, const char *path);         /* the other one; NULL: none */
 size_t collide_count(const struct agent *a, const char *below);
 void collide_forget(struct agent *a, const char *path);
+void collide_look_again(struct agent *a, const char *below);
 void collide_release(struct agent *a);
 
 /* dispatch.c */

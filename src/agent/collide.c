@@ -46,6 +46,17 @@ size_t collide_count(const struct agent *a, const char *below)
     return count;
 }
 
+/* The other one, or this one, may be gone. */
+void collide_look_again(struct agent *a, const char *below)
+{
+    const struct collision *c;
+    for (size_t at = 0; (c = map_next(&a->collisions, &at));) {
+        const struct profile_folder *f = profile_folder_of(a->profile, c->path);
+        if (f && (path_is_same_or_below(c->path, below) || path_is_same_or_below(c->other, below)))
+            observe_look(a, (int)(f - a->profile->folder), c->path);
+    }
+}
+
 /* Who has the name already: on its way, or published. */
 static char *owner_of(struct agent *a, const char *path, const char *remote)
 {

@@ -132,18 +132,26 @@ static int64_t publish(struct agent *a, const struct plan *plan, struct job *job
 }
 
 /* Nothing is here under this name any more: what was wanted of it is not. What is on the portal stays (on_delete: keep). */
-static void gone(struct agent *a, const char *path)
+static void gone(struct agent *a, const char *path, bool is_only_held)
 {
     collide_forget(a, path);
+    collide_look_again(a, path);
     AUTO(mem_freep) char *remote = local_remote(a, path);
     const struct job *job = remote ? queue_find(a->queue, remote) : NULL;
     struct err e;
 
     if (!job || job->action != ACTION_PUBLISH || job->state == JOB_SENDING || !str_eq(job->path, path))
         return;
+    if (is_only_held && job->state != JOB_HELD)
+        return;
     if (!ledger_job_remove(a->ledger, job->id, &e))
         health_failed(a, &e);
     queue_drop(a->queue, remote);
+}
+
+void decide_held_is_gone(struct agent *a, const char *path)
+{
+    gone(a, path, true);
 }
 
 void decide_change(struct agent *a, const struct change *c)
@@ -153,7 +161,7 @@ void decide_change(struct agent *a, const struct change *c)
     bool is_known = ledger_file_get(a->ledger, c->path, &row);
 
     if (c->kind != CHANGE_PUT)
-        gone(a, c->kind == CHANGE_MOVED ? c->from : c->path);
+        gone(a, c->kind == CHANGE_MOVED ? c->from : c->path, false);
     if (c->kind == CHANGE_GONE)
         return;
     plan_asset(a->profile, c->path, c->has_seen ? c->seen.bytes : -1, &plan);

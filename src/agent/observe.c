@@ -72,6 +72,41 @@ static void observe_listing(struct agent *a, const struct event *ev)
     ledger_cursor_free(m.rows);
 }
 
+/* --- held files: they stand in the queue alone, so whether they are still there is asked where they may have gone unseen ---------- */
+
+static void look_at_held(struct agent *a, const struct job *job)
+{
+    if (job->state == JOB_HELD && job->folder >= 0)
+        observe_look(a, job->folder, job->path);
+}
+
+struct below {
+    struct agent *agent;
+    const char *path;
+};
+
+static bool look_below(void *arg, const struct job *job)
+{
+    const struct below *b = arg;
+    if (path_is_same_or_below(job->path, b->path))
+        look_at_held(b->agent, job);
+    return true;
+}
+
+static void look_at_held_below(struct agent *a, const char *path)
+{
+    struct below below = {a, path};
+    queue_each(a->queue, look_below, &below);
+}
+
+static void look_at_held_file(struct agent *a, const char *path)
+{
+    AUTO(mem_freep) char *remote = local_remote(a, path);
+    const struct job *job = remote ? queue_find(a->queue, remote) : NULL;
+    if (job)
+        look_at_held(a, job);
+}
+
 /* --- scans and lost folders -------------------------------------------------------------------------------- */
 
 static void folder_is_back(struct agent *a, int folder)
@@ -96,6 +131,8 @@ static void observe_scanned(struct agent *a, const struct event *ev)
     if (live->is_first && !ledger_folder_begun(a->ledger, a->profile->folder[ev->folder].path, true, &e))
         health_failed(a, &e);
     live->is_first = false;
+    look_at_held_below(a, ev->path);
+    collide_look_again(a, ev->path);
     if (live->wants_scan)
         observe_scan_soon(a, ev->folder, OVERFLOW_DAMP_MS);
     log_info("scanned", "folder=%s", QUOTED(a->profile->folder[ev->folder].path));
@@ -153,9 +190,11 @@ static void observe_file(struct agent *a, const struct event *ev)
         change_event(a->changes, ev, &rules, agent_now(a));
     else if (ev->kind == EVENT_MADE || ev->kind == EVENT_MOVED_IN)
         change_new_dir(a->changes, ev->folder, ev->path, &rules, agent_now(a));
+    else if (ev->kind == EVENT_MOVED_OUT)
+        look_at_held_below(a, ev->path);
 }
 
-/* A look that was asked for by the change table, or by a receipt that found the file changed. */
+/* A look that was asked for by the change table, by a receipt that found the file changed, or for the sake of a held file. */
 static void observe_looked(struct agent *a, const struct event *ev)
 {
     struct change_info info;
@@ -166,6 +205,8 @@ static void observe_looked(struct agent *a, const struct event *ev)
         observe_file(a, ev);
     else if (ev->exists && ev->is_regular)
         compare(a, ev->folder, ev->path, &ev->seen, ledger_file_get(a->ledger, ev->path, &row) ? &row : NULL, false);
+    else if (!ev->exists)
+        decide_held_is_gone(a, ev->path);
 }
 
 static void (*const observers[EVENT_KINDS])(struct agent *a, const struct event *ev) = {
@@ -198,6 +239,8 @@ void observe_settle(struct agent *a)
             observe_look(a, c.folder, c.path);
         else if (step == CHANGE_READY)
             decide_change(a, &c);
+        if (step == CHANGE_READY && c.from)
+            look_at_held_file(a, c.from);
         change_release(&c);
         if (step == CHANGE_NOTHING)
             break;
