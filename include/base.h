@@ -136,7 +136,10 @@ struct buf {
     }
 
 bool buf_add(struct buf *b, const void *data, size_t len); /* false when over the ceiling */
-bool buf_str(struct buf *b, const char *text);
+static inline bool buf_str(struct buf *b, const char *text) /* inline: the length of a literal costs nothing */
+{
+    return buf_add(b, text, strlen(text));
+}
 bool buf_char(struct buf *b, char c);
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_clear(struct buf *b); /* empty, memory kept */
@@ -246,7 +249,13 @@ char *text_span(char *out, size_t size, int64_t ms); /* "0.8 s", "48 s", "3 min 
 
 /* --- files ------------------------------------------------------------------------------------------ */
 
-void fd_close(int *fd); /* for AUTO(fd_close) int fd = -1 */
+void fd_close(int *fd);            /* for AUTO(fd_close) int fd = -1 */
+static inline int fd_take(int *fd) /* take() for a descriptor */
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
 bool write_all(int fd, const void *data, size_t len, struct err *e) MUST_CHECK;
 bool file_read(const char *path, size_t max, struct buf *out,
                struct err *e) MUST_CHECK; /* regular file, whole; over max is an error */

@@ -42,9 +42,11 @@ struct watch *watch_start(const struct watch_opts *opts, struct err *e) MUST_CHE
 /* Ends the threads and closes the library. */
 void watch_stop(struct watch *w);
 
-/* All from the loop's thread, none waits. Each scan ends with EVENT_SCANNED carrying its number. */
+/* All from the loop's thread, none waits. Each scan ends with EVENT_SCANNED carrying its number; EVENT_LOST of a
+ * directory in it may come before or after. */
 uint64_t watch_scan(struct watch *w, int folder, const char *path);
-void watch_look(struct watch *w, int folder, const char *path); /* answered by EVENT_LOOKED; `err` is set when nothing could be learnt */
+/* answered by EVENT_LOOKED; `err` is set when nothing could be learnt */
+void watch_look(struct watch *w, int folder, const char *path);
 
 /* For status and the watchdog. */
 struct watch_stats {

@@ -7,19 +7,22 @@ deps: ## install the Debian packages that are missing (sudo only when not root)
 deps-lint: ## the same for `make lint`
 	@packaging/deps $(DEPS_LINT)
 
+PROVE_JOBS ?= -j2
+
 # --- tests -----------------------------------------------------------------------------------------------
 E2E := $(wildcard tests/e2e/*.t)
 
 check: all tests ## unit, scenario, thread and e2e tests, layers and banned calls
 	@BUILD_OUT=$(abspath $(OUT)) prove --failures --timer -e '' $(PROVE_JOBS) tests/layers.t $(TESTS:%=%.t) $(E2E)
 
-# prove runs what it is given: cmocka speaks TAP when asked.
+# prove runs what it is given: cmocka speaks TAP when asked. What a program logs is shown when it failed.
 $(TESTS:%=%.t): %.t: %
-	@printf '#!/bin/sh\nexport CMOCKA_MESSAGE_OUTPUT=TAP\nexec timeout 300 %s\n' '$(abspath $<)' > $@ && chmod +x $@
+	@printf '#!/bin/sh\nCMOCKA_MESSAGE_OUTPUT=TAP timeout 300 %s 2>%s.log && exit\nr=$$?; cat %s.log >&2; exit $$r\n' \
+	    '$(abspath $<)' '$(abspath $<)' '$(abspath $<)' > $@ && chmod +x $@
 check: $(TESTS:%=%.t)
 
 check-unit: tests $(TESTS:%=%.t) ## the tests without the e2e ones
-	@BUILD_OUT=$(abspath $(OUT)) prove --failures --timer -e '' $(TESTS:%=%.t)
+	@BUILD_OUT=$(abspath $(OUT)) prove --failures --timer $(PROVE_JOBS) -e '' $(TESTS:%=%.t)
 
 layers: ## only lower rooms are included, third-party headers stay in their rooms
 	@prove -e '' tests/layers.t

@@ -152,6 +152,8 @@ static void house_close(struct agent *a)
     change_table_free(take(&a->changes));
     ledger_close(take(&a->ledger));
     forget_folders(a);
+    collide_release(a);
+    a->looks = 0;
     free(take(&a->live));
 }
 

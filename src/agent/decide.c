@@ -118,15 +118,24 @@ static void hold(struct agent *a, struct job *job, const struct plan *plan)
     queue_add(a->queue, job, NULL);
 }
 
+/* 0: another file has its name on the portal. */
 static int64_t publish(struct agent *a, const struct plan *plan, struct job *job)
 {
+    bool owns_name = job->last_bytes >= 0;
+    if (!owns_name && collide_holds(a, job->path, job->remote)) {
+        job_free(job);
+        return 0;
+    }
     AUTO(mem_freep) char *dir = path_parent(job->path);
     want_folders(a, plan->folder, dir, plan->remote_folder);
     return enqueue(a, job);
 }
 
+/* Nothing is here under this name any more: what was wanted of it is not. What is on the portal stays (on_delete: keep). */
 static void gone(struct agent *a, const char *path, bool is_only_held)
 {
+    collide_forget(a, path);
+    collide_look_again(a, path);
     AUTO(mem_freep) char *remote = local_remote(a, path);
     const struct job *job = remote ? queue_find(a->queue, remote) : NULL;
     struct err e;
@@ -151,10 +160,10 @@ void decide_change(struct agent *a, const struct change *c)
     struct file_row row;
     bool is_known = ledger_file_get(a->ledger, c->path, &row);
 
-    if (c->kind == CHANGE_GONE) {
-        gone(a, c->path, false);
+    if (c->kind != CHANGE_PUT)
+        gone(a, c->kind == CHANGE_MOVED ? c->from : c->path, false);
+    if (c->kind == CHANGE_GONE)
         return;
-    }
     plan_asset(a->profile, c->path, c->has_seen ? c->seen.bytes : -1, &plan);
     bool is_wanted = plan.verdict == PLAN_PUBLISH || plan.verdict == PLAN_HELD;
     if (is_wanted && !(is_known && row.state == FILE_UNPUBLISHED)) {
@@ -216,6 +225,13 @@ void decide_publish(struct agent *a, const char *path, int64_t bytes, const char
     job->seen_ms = job->settled_ms = agent_now(a);
     change_forget(a->changes, path);
     out->job = publish(a, &out->why, job);
+    if (out->job == 0) {
+        out->why.verdict = PLAN_HELD;
+        out->why.cause = CAUSE_ASSET_COLLISION;
+        snprintf(out->why.reason, sizeof(out->why.reason), "%s has this name on the portal already; rename this one",
+                 QUOTED(collide_with(a, path)));
+        return;
+    }
     out->kind = DECIDED_QUEUED;
 }
 
@@ -225,6 +241,18 @@ bool decide_may_unpublish(const struct file_row *row)
     return row->state == FILE_PUBLISHED || (row->state == FILE_KNOWN && row->receipt != 0);
 }
 
+/* Published, or on its way to be. */
+static bool may_be_out(struct agent *a, const char *path, const char *remote, struct file_row *row)
+{
+    const struct job *job = queue_find(a->queue, remote);
+    bool is_known = ledger_file_get(a->ledger, path, row);
+
+    if (!is_known)
+        *row = (struct file_row){0};
+    return (is_known && decide_may_unpublish(row)) ||
+           (job && job->action == ACTION_PUBLISH && job->state != JOB_HELD && str_eq(job->path, path));
+}
+
 /* It stays away from now on, whatever happens to the file: the decision is durable before the portal hears of it. */
 bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, int64_t *job_id)
 {
@@ -232,7 +260,7 @@ bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, i
     struct err e;
     AUTO(mem_freep) char *remote = local_remote(a, path);
 
-    if (!remote || !ledger_file_get(a->ledger, path, &row) || !decide_may_unpublish(&row))
+    if (!remote || !may_be_out(a, path, remote, &row))
         return false;
     row.state = FILE_UNPUBLISHED;
     if (!ledger_file_put(a->ledger, path, remote, &row, &e)) {

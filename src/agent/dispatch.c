@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+enum { GATHER_MS = 50 };
+
 static int count_free(const struct agent *a)
 {
     int idle = 0;
@@ -22,17 +24,41 @@ static void set_send_timer(struct agent *a)
         loop_timer_set(a->loop, &a->send_timer, MAX(due_ms - agent_now(a), 1));
 }
 
+/* What was published last, asked once more: another job for the same file may have ended while this one waited. */
+static void recall_last(struct agent *a, struct batch *b)
+{
+    for (size_t i = 0; b->action == ACTION_PUBLISH && i < b->count; i++) {
+        struct job *job = b->job[i];
+        struct file_row row;
+        if (!ledger_file_get(a->ledger, job->path, &row) || row.state != FILE_PUBLISHED)
+            continue;
+        job->last_bytes = row.bytes;
+        memcpy(job->last_sha256, row.sha256, sizeof(job->last_sha256));
+    }
+}
+
+/* While the looks at what settled together come back, it is let come together: it travels in one package. */
+static bool is_gathering(const struct agent *a, int64_t now_ms)
+{
+    return a->looks > 0 && now_ms - a->looks_ms < GATHER_MS;
+}
+
 void dispatch_send(struct agent *a)
 {
     int64_t now_ms = agent_now(a);
 
     if (a->is_stopping || a->is_reloading || a->disk.kind != ERR_NONE)
         return;
+    if (is_gathering(a, now_ms)) {
+        loop_timer_set(a->loop, &a->send_timer, GATHER_MS);
+        return;
+    }
     for (int idle = count_free(a); tenant_allows(&a->tenant, idle, now_ms) > 0; idle--) {
         struct batch *batch = queue_take(a->queue, tenant_allows(&a->tenant, idle, now_ms) - 1, now_ms);
         if (!batch)
             break;
         tenant_sent(&a->tenant);
+        recall_last(a, batch);
         uploader_give(a->uploaders, uploader_idle_longest(a->uploaders, NULL, NULL), batch);
     }
     set_send_timer(a);
@@ -137,7 +163,7 @@ static void look_again(struct agent *a, const struct receipt *r)
 {
     bool changed = r->outcome == OUTCOME_CHANGED || (r->outcome == OUTCOME_PUBLISHED && r->err.kind == ERR_CHANGED);
     if (changed && r->job->action == ACTION_PUBLISH && r->job->folder >= 0)
-        watch_look(a->watch, r->job->folder, r->job->path);
+        observe_look(a, r->job->folder, r->job->path);
 }
 
 /* --- what a result says of the tenant ------------------------------------------------------------------------------- */

@@ -77,7 +77,7 @@ static void observe_listing(struct agent *a, const struct event *ev)
 static void look_at_held(struct agent *a, const struct job *job)
 {
     if (job->state == JOB_HELD && job->folder >= 0)
-        watch_look(a->watch, job->folder, job->path);
+        observe_look(a, job->folder, job->path);
 }
 
 struct below {
@@ -132,6 +132,7 @@ static void observe_scanned(struct agent *a, const struct event *ev)
         health_failed(a, &e);
     live->is_first = false;
     look_at_held_below(a, ev->path);
+    collide_look_again(a, ev->path);
     if (live->wants_scan)
         observe_scan_soon(a, ev->folder, OVERFLOW_DAMP_MS);
     log_info("scanned", "folder=%s", QUOTED(a->profile->folder[ev->folder].path));
@@ -199,6 +200,7 @@ static void observe_looked(struct agent *a, const struct event *ev)
     struct change_info info;
     struct file_row row;
 
+    a->looks--;
     if (change_info(a->changes, ev->path, &info))
         observe_file(a, ev);
     else if (ev->exists && ev->is_regular)
@@ -221,13 +223,20 @@ void observe_event(void *agent, void *event)
     observers[ev->kind](agent, ev);
 }
 
+void observe_look(struct agent *a, int folder, const char *path)
+{
+    if (a->looks++ == 0)
+        a->looks_ms = agent_now(a);
+    watch_look(a->watch, folder, path);
+}
+
 void observe_settle(struct agent *a)
 {
     for (;;) {
         struct change c = {0};
         enum change_step step = change_next(a->changes, agent_now(a), &c);
         if (step == CHANGE_LOOK)
-            watch_look(a->watch, c.folder, c.path);
+            observe_look(a, c.folder, c.path);
         else if (step == CHANGE_READY)
             decide_change(a, &c);
         if (step == CHANGE_READY && c.from)

@@ -49,6 +49,7 @@ static struct figures figures_of(struct agent *a)
 
     queue_counts(a->queue, -1, &f.queue);
     ledger_count_files(a->ledger, "", &f.files);
+    f.queue.held += collide_count(a, "/");
     f.settling = a->changes ? change_count(a->changes, -1) : 0;
     f.folders = a->profile->folders;
     f.folder = mem_array(f.folders, sizeof(*f.folder));
@@ -259,8 +260,8 @@ static json_t *tenant_part(const struct agent *a)
 static json_t *queue_part(const struct figures *f)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)f->queue.ready, "sending",
-                     (json_int_t)f->queue.sending, "waiting", (json_int_t)(f->queue.waiting + f->settling), "scheduled",
-                     (json_int_t)f->queue.scheduled, "held", (json_int_t)f->queue.held, "failed",
+                     (json_int_t)f->queue.sending, "waiting", (json_int_t)f->queue.waiting + (json_int_t)f->settling,
+                     "scheduled", (json_int_t)f->queue.scheduled, "held", (json_int_t)f->queue.held, "failed",
                      (json_int_t)f->queue.failed);
 }
 
@@ -290,13 +291,18 @@ static json_t *uploader_part(struct agent *a, const struct figures *f, int id)
 
 static const char *folder_state(const struct agent *a, size_t i)
 {
-    if (!a->live)
-        return "scanning";
-    if (a->live[i].is_halted)
+    if (!a->live || a->live[i].is_halted)
         return "halted";
     if (a->live[i].scan != 0)
         return "scanning";
     return a->profile->folder[i].watch == WATCH_POLL ? "polling" : "watching";
+}
+
+static const char *folder_reason(const struct agent *a, size_t i)
+{
+    if (!a->live)
+        return "the agent is not running";
+    return a->live[i].is_halted ? a->live[i].why.text : "";
 }
 
 static json_t *folder_part(struct agent *a, const struct figures *figures, size_t i)
@@ -312,11 +318,11 @@ static json_t *folder_part(struct agent *a, const struct figures *figures, size_
     control_set_path(o, "path", f->path);
     control_set_path(o, "to", f->to);
     json_object_set_new(o, "state", json_string(folder_state(a, i)));
-    json_object_set_new(o, "reason", show_text(a->live && a->live[i].is_halted ? a->live[i].why.text : ""));
+    json_object_set_new(o, "reason", show_text(folder_reason(a, i)));
     json_object_set_new(o, "assets", json_integer(files.files + figures->folder[i].fresh));
     json_object_set_new(o, "published", json_integer(files.published));
     json_object_set_new(o, "left", json_integer(left));
-    json_object_set_new(o, "held", json_integer((json_int_t)q.held));
+    json_object_set_new(o, "held", json_integer((json_int_t)(q.held + collide_count(a, f->path))));
     json_object_set_new(o, "public", json_boolean(f->is_public));
     return o;
 }

@@ -162,6 +162,25 @@ static bool append_published(void *list, const char *path, const struct file_row
     return true;
 }
 
+struct below {
+    struct agent *agent;
+    const char *path;
+    struct strlist *out;
+};
+
+/* What has no row yet is found by its job. */
+static bool append_on_its_way(void *arg, const struct job *job)
+{
+    const struct below *b = arg;
+    struct file_row row;
+    bool is_meant = job->action == ACTION_PUBLISH && job->state != JOB_HELD &&
+                    path_is_same_or_below(job->path, b->path);
+
+    if (is_meant && !ledger_file_get(b->agent->ledger, job->path, &row))
+        strlist_add(b->out, job->path);
+    return true;
+}
+
 static void collect_published(struct agent *a, json_t *request, struct strlist *out, json_t *skipped)
 {
     json_t *item;
@@ -170,9 +189,12 @@ static void collect_published(struct agent *a, json_t *request, struct strlist *
     json_array_foreach (json_object_get(request, "paths"), i, item) {
         AUTO(mem_freep) char *path = control_get_path(item, "path");
         size_t before = out->count;
-        if (path)
-            ledger_files_each(a->ledger, path, append_published, out);
-        if (path && out->count == before)
+        if (!path)
+            continue;
+        struct below below = {.agent = a, .path = path, .out = out};
+        ledger_files_each(a->ledger, path, append_published, out);
+        queue_each(a->queue, append_on_its_way, &below);
+        if (out->count == before)
             skip(skipped, path, "unpublished", "nothing published from there");
     }
 }
@@ -256,7 +278,7 @@ static const struct control_verb *find_reading_verb(const char *name)
 bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply,
                           struct err *e)
 {
-    struct agent a = {.ports = {.clock = clock}, .profile = (struct profile *)(uintptr_t)profile};
+    struct agent a = {.ports = {.clock = clock}, .profile = (struct profile *)profile};
     struct queue_opts opts = {
         .uploaders = profile->uploaders, .package_assets = profile->tenant.package_assets, .seed = 1};
     const struct control_verb *verb = find_reading_verb(control_get_text(request, "verb"));

@@ -31,11 +31,6 @@ bool buf_add(struct buf *b, const void *data, size_t len)
     return true;
 }
 
-bool buf_str(struct buf *b, const char *text)
-{
-    return buf_add(b, text, strlen(text));
-}
-
 bool buf_char(struct buf *b, char c)
 {
     return buf_add(b, &c, 1);

@@ -6,9 +6,9 @@
 enum { RAW = 2 * sizeof(((struct err *)0)->text) };
 
 static const char *const kind_names[ERR_KINDS] = {
-    [ERR_NONE] = "none",       [ERR_RETRY] = "retry",     [ERR_AUTH] = "auth",
-    [ERR_TENANT] = "tenant",   [ERR_REFUSED] = "refused", [ERR_CHANGED] = "changed",
-    [ERR_LOCAL] = "local",     [ERR_CONFIG] = "config",   [ERR_CANCELLED] = "cancelled",
+    [ERR_NONE] = "none",     [ERR_RETRY] = "retry",     [ERR_AUTH] = "auth",
+    [ERR_TENANT] = "tenant", [ERR_REFUSED] = "refused", [ERR_CHANGED] = "changed",
+    [ERR_LOCAL] = "local",   [ERR_CONFIG] = "config",   [ERR_CANCELLED] = "cancelled",
 };
 
 /* Errors name outside things (files, replies), so the text is made safe here, once for all callers. */

@@ -6,8 +6,13 @@
 
 char *path_join(const char *dir, const char *name)
 {
-    bool needs_slash = *dir && *name && !str_ends(dir, "/");
-    return str_printf("%s%s%s", dir, needs_slash ? "/" : "", name);
+    size_t len = strlen(dir), rest = strlen(name) + 1;
+    bool needs_slash = len && *name && dir[len - 1] != '/';
+    char *path = mem_grow(NULL, len + needs_slash + rest, 1);
+    memcpy(path, dir, len);
+    path[len] = '/';
+    memcpy(path + len + needs_slash, name, rest);
+    return path;
 }
 
 const char *path_name(const char *path)

@@ -13,7 +13,7 @@ static const struct {
     char c;
     const char *reference;
 } xml_references[] = {
-    {'&', "&amp;"},   {'<', "&lt;"},   {'>', "&gt;"},  {'"', "&quot;"},
+    {'&', "&amp;"},   {'<', "&lt;"},   {'>', "&gt;"},   {'"', "&quot;"},
     {'\'', "&apos;"}, {'\t', "&#x9;"}, {'\n', "&#xA;"}, {'\r', "&#xD;"},
 };
 
@@ -25,10 +25,25 @@ static const char *xml_reference(char c)
     return NULL;
 }
 
+/* Bytes at the start that are ASCII and stand for themselves: nearly always all. */
+static size_t xml_run(const char *text, size_t len)
+{
+    size_t run = 0;
+    for (; run < len && text[run] >= ' ' && text[run] <= '~'; run++)
+        if (text[run] == '&' || text[run] == '<' || text[run] == '>' || text[run] == '"' || text[run] == '\'')
+            break;
+    return run;
+}
+
 void text_xml(struct buf *out, const char *text, size_t len)
 {
     for (size_t bytes; len; text += bytes, len -= bytes) {
         uint32_t code = 0;
+        bytes = xml_run(text, len);
+        if (bytes) {
+            buf_add(out, text, bytes);
+            continue;
+        }
         bytes = text_utf8_next(text, len, &code);
         const char *reference = xml_reference(*text);
         if (reference)
@@ -55,9 +70,10 @@ void text_percent(struct buf *out, const char *path)
 
 int hex_digit(char c)
 {
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) % 16 : -1;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char letter = (char)(c | 0x20);
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
 /* The byte that two digits stand for, -1 if they are not two digits. */
@@ -92,11 +108,15 @@ void text_hex(char *out, const void *data, size_t len)
 
 bool text_unhex(void *out, size_t len, const char *hex)
 {
-    uint8_t *byte = out;
-    if (strlen(hex) != 2 * len || strspn(hex, "0123456789abcdefABCDEF") != 2 * len)
+    uint8_t *at = out;
+    if (strlen(hex) != 2 * len)
         return false;
-    for (size_t i = 0; i < len; i++)
-        byte[i] = (uint8_t)hex_byte(hex + 2 * i);
+    for (; *hex; hex += 2) {
+        int byte = hex_byte(hex);
+        if (byte < 0)
+            return false;
+        *at++ = (uint8_t)byte;
+    }
     return true;
 }
 

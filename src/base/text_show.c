@@ -9,27 +9,39 @@ static const struct {
     {0x00, 0x1f}, {0x7f, 0x9f}, {0x061c, 0x061c}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
 };
 
-/* Rows of Unicode 15 table 3-7: how a character begins, and between what its second byte lies. */
+/* Rows of Unicode 15 table 3-7 but for ASCII: how a character begins, and between what its second byte lies. */
 static const struct {
     uint8_t from, to, second_from, second_to, len;
 } utf8_rows[] = {
-    {0x01, 0x7f, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+    {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
 };
+
+static bool is_ascii(char c) /* but NUL */
+{
+    return (uint8_t)c - 1U < 0x7f;
+}
 
 size_t text_utf8_next(const char *text, size_t len, uint32_t *code)
 {
     const uint8_t *c = (const uint8_t *)text;
+    if (len && c[0] - 1U < 0x7f) {
+        *code = c[0];
+        return 1;
+    }
     size_t row = 0;
+    if (len && is_ascii(*text)) {
+        *code = c[0];
+        return 1;
+    }
     while (len && row < ARRAY_LEN(utf8_rows) && (c[0] < utf8_rows[row].from || c[0] > utf8_rows[row].to))
         row++;
     if (len == 0 || row == ARRAY_LEN(utf8_rows) || utf8_rows[row].len > len)
         return 0;
     size_t bytes = utf8_rows[row].len;
-    if (bytes > 1 && (c[1] < utf8_rows[row].second_from || c[1] > utf8_rows[row].second_to))
+    if (c[1] < utf8_rows[row].second_from || c[1] > utf8_rows[row].second_to)
         return 0;
-    static const uint8_t first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    static const uint8_t first_bits[] = {0, 0, 0x1f, 0x0f, 0x07};
     *code = c[0] & first_bits[bytes];
     for (size_t i = 1; i < bytes; i++) {
         if ((c[i] & 0xc0) != 0x80)
@@ -43,9 +55,15 @@ bool text_is_utf8(const char *text, size_t len)
 {
     uint32_t code;
     for (size_t bytes; len; text += bytes, len -= bytes)
-        if (!(bytes = text_utf8_next(text, len, &code)))
+        if (!(bytes = is_ascii(*text) ? 1 : text_utf8_next(text, len, &code)))
             return false;
     return true;
+}
+
+/* Nearly all outside text is made of these. */
+static bool is_plain_ascii(char c)
+{
+    return c >= ' ' && c <= '~';
 }
 
 /* Bytes of the next character if it may be shown as it is, 0 if its first byte must be escaped. The rest of an
@@ -53,6 +71,8 @@ bool text_is_utf8(const char *text, size_t len)
 static size_t showable(const char *raw, size_t len)
 {
     uint32_t code;
+    if (is_plain_ascii(*raw))
+        return 1;
     size_t bytes = text_utf8_next(raw, len, &code);
     for (size_t i = 0; bytes && i < ARRAY_LEN(acting); i++)
         if (acting[i].from <= code && code <= acting[i].to)
@@ -82,11 +102,16 @@ static void put_bytes(struct shown *s, const char *text, size_t len)
     s->out[s->len] = '\0';
 }
 
+static size_t room(const struct shown *s)
+{
+    return s->size - 1 - CLOSING - s->len;
+}
+
 static void put_n(struct shown *s, const char *text, size_t len)
 {
     if (s->is_cut)
         return;
-    s->is_cut = len > s->size - 1 - CLOSING - s->len;
+    s->is_cut = len > room(s);
     put_bytes(s, s->is_cut ? "..." : text, s->is_cut ? 3 : len);
 }
 
@@ -113,11 +138,22 @@ static void put_escaped(struct shown *s, char c)
     put(s, escape);
 }
 
+/* Bytes at the start of `raw` that can be written at once. */
+static size_t plain_run(const struct shown *s, const char *raw, const char *also)
+{
+    size_t run = 0, most = MIN(strcspn(raw, also), room(s));
+    while (run < most && is_plain_ascii(raw[run]))
+        run++;
+    return run;
+}
+
 /* Writes `raw`; what cannot be shown and the ASCII characters of `also` are escaped. */
 static void put_text(struct shown *s, const char *raw, const char *also)
 {
     for (size_t len = strlen(raw), bytes; len && !s->is_cut; raw += bytes, len -= bytes) {
-        bytes = strchr(also, *raw) ? 0 : showable(raw, len);
+        bytes = plain_run(s, raw, also);
+        if (bytes == 0)
+            bytes = strchr(also, *raw) ? 0 : showable(raw, len);
         if (bytes)
             put_n(s, raw, bytes);
         else

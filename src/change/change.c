@@ -264,7 +264,7 @@ static void looked(struct change_table *t, const struct event *ev, const struct 
 {
     struct entry *entry = map_get(&t->entries, ev->path);
     if (!entry || !entry->is_looking)
-        return; /* an event came meanwhile: it will be looked at again */
+        return;                     /* an event came meanwhile: it will be looked at again */
     if (ev->err.kind != ERR_NONE) { /* nothing was learnt */
         entry->is_looking = false;
         entry_place(t, entry, t->now_ms + MAX(rules->settle_ms, LOOK_AGAIN_MS));
@@ -319,7 +319,9 @@ static bool needs_look(const struct entry *entry)
 static void fill(const struct entry *entry, int64_t now_ms, struct change *out)
 {
     *out = (struct change){
-        .kind = change_trait[entry->state].is_gone ? CHANGE_GONE : entry->from ? CHANGE_MOVED : CHANGE_PUT,
+        .kind = change_trait[entry->state].is_gone ? CHANGE_GONE
+                : entry->from                      ? CHANGE_MOVED
+                                                   : CHANGE_PUT,
         .folder = entry->folder,
         .path = str_copy(entry->path),
         .from = str_copy(entry->from),

@@ -10,22 +10,22 @@
 /* A path that was made while we watch and has not gone out is "born": nobody knows it, so nobody misses it. */
 enum state {
     NONE,
-    BORN,    /* born, its closing not seen */
-    SHUT,    /* born, its closing seen */
-    OPEN,    /* like BORN, but something of this name may be published */
+    BORN, /* born, its closing not seen */
+    SHUT, /* born, its closing seen */
+    OPEN, /* like BORN, but something of this name may be published */
     CLOSED,
-    FOUND,   /* by a listing or command, no event yet */
+    FOUND, /* by a listing or command, no event yet */
     GONE,
-    LEFT,    /* the old half of a move that became two things; looked at before it is believed */
+    LEFT, /* the old half of a move that became two things; looked at before it is believed */
     STATES
 };
 
 enum input {
     IN_MADE,
     IN_WRITTEN,
-    IN_MOVED,   /* renamed to this name: whoever renames has closed */
+    IN_MOVED, /* renamed to this name: whoever renames has closed */
     IN_FOUND,
-    IN_STILL,   /* looked at and old enough to count as closed */
+    IN_STILL, /* looked at and old enough to count as closed */
     IN_REMOVED,
     IN_LEFT,
     INPUTS
@@ -66,7 +66,8 @@ struct entry {
     int64_t quiet_ms; /* nothing is known to have changed since */
     int folder;
     enum state state : 8;
-    bool has_seen : 1, is_looking : 1, is_settled : 1, is_probed : 1; /* probed: a writer may have it open, as far as known */
+    /* probed: a writer may have it open, as far as known */
+    bool has_seen : 1, is_looking : 1, is_settled : 1, is_probed : 1;
     char path[];
 };
 
@@ -78,9 +79,10 @@ struct change_table {
 
 /* New directories. */
 struct young *young_above(const struct change_table *t, const char *path); /* the topmost, NULL: none */
-void young_stir(struct change_table *t, struct young *young, int64_t now_ms); /* something happened below; NULL is fine */
-void young_wait(struct change_table *t, struct young *young);                 /* `open` or `quiet_ms` became another */
-void young_release(struct change_table *t, struct young *young);              /* still at last: its entries wait by themselves */
+/* something happened below; NULL is fine */
+void young_stir(struct change_table *t, struct young *young, int64_t now_ms);
+void young_wait(struct change_table *t, struct young *young);    /* `open` or `quiet_ms` became another */
+void young_release(struct change_table *t, struct young *young); /* still at last: its entries wait by themselves */
 void young_free(struct young *young);
 
 /* In and out of the place where an entry waits. Out before its state or directory changes. */

@@ -4,6 +4,7 @@
  */
 #include "change_internal.h"
 
+/* clang-format off */
 const enum state change_next_state[INPUTS][STATES] = {
     /*                NONE    BORN  SHUT  OPEN    CLOSED  FOUND   GONE    LEFT */
     [IN_MADE]    = { BORN,   BORN, BORN, OPEN,   OPEN,   OPEN,   OPEN,   OPEN   },
@@ -32,3 +33,4 @@ const struct meaning change_meaning[EVENT_KINDS] = {
     [EVENT_REMOVED]   = { IN_REMOVED, true },
     [EVENT_MOVED_OUT] = { IN_REMOVED, true },
 };
+/* clang-format on */

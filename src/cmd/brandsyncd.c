@@ -4,18 +4,19 @@
 #include "loop.h"
 
 #include <getopt.h>
+#include <malloc.h>
 
-static const char
-    usage[] = "Usage: brandsyncd --profile NAME|FILE\n"
-              "Watches the folders of one profile and publishes what changes to its Brand Portal tenant.\n"
-              "\n"
-              "  -p, --profile NAME|FILE   /etc/brandsync/NAME.yaml, or a file; default: $BRANDSYNC_PROFILE,\n"
-              "                            else the only profile in /etc/brandsync\n"
-              "      --version             print the version\n"
-              "      --help                print this\n"
-              "\n"
-              "SIGHUP reloads the profile, SIGTERM stops within 10 seconds. The operator's tool is brandsync(1).\n"
-              "Exit codes: 0 stopped, 64 usage, 74 disk, 75 another agent uses this state, 78 profile.\n";
+static const char usage[] =
+    "Usage: brandsyncd --profile NAME|FILE\n"
+    "Watches the folders of one profile and publishes what changes to its Brand Portal tenant.\n"
+    "\n"
+    "  -p, --profile NAME|FILE   /etc/brandsync/NAME.yaml, or a file; default: $BRANDSYNC_PROFILE,\n"
+    "                            else the only profile in /etc/brandsync\n"
+    "      --version             print the version\n"
+    "      --help                print this\n"
+    "\n"
+    "SIGHUP reloads the profile, SIGTERM stops within 10 seconds. The operator's tool is brandsync(1).\n"
+    "Exit codes: 0 stopped, 64 usage, 74 disk, 75 another agent uses this state, 78 profile.\n";
 
 int main(int argc, char **argv)
 {
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
     const struct agent_ports ports = {.clock = &real_clock, .fs = &real_fs, .http = &real_http};
     const char *profile = NULL;
 
+    mallopt(M_ARENA_MAX, 1); /* jobs and receipts wander between threads: arenas of their own would all grow */
     for (int option; (option = getopt_long(argc, argv, "p:", options, NULL)) != -1;) {
         switch (option) {
         case 'p':

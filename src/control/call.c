@@ -55,11 +55,8 @@ static int connect_to(const char *path, int64_t wait_ms, struct err *e)
         return -1;
     }
     set_send_timeout(fd, wait_ms);
-    if (connect(fd, (const struct sockaddr *)&place.address, sizeof(place.address)) == 0) {
-        int connected = fd;
-        fd = -1;
-        return connected;
-    }
+    if (connect(fd, (const struct sockaddr *)&place.address, sizeof(place.address)) == 0)
+        return fd_take(&fd);
     fail_to_connect(errno, path, e);
     return -1;
 }

@@ -25,6 +25,7 @@ static bool is_in_group(int fd, gid_t own, gid_t wanted)
     if (own == wanted)
         return true;
     socklen_t bytes = 0;
+    /* cppcheck-suppress nullPointer - asks for the length */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) == 0 || errno != ERANGE)
         return false; /* has none, or the kernel does not say */
     AUTO(mem_freep) gid_t *group = mem_alloc(bytes);

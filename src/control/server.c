@@ -33,7 +33,7 @@ struct conn {
     struct control_peer peer;
     struct loop_timer idle;
     struct buf in, out;
-    size_t sent; /* of `out` */
+    size_t sent;    /* of `out` */
     bool has_ended; /* sends no more; closed once answered */
 };
 
@@ -258,8 +258,7 @@ static void peer_arrives(void *arg, uint32_t events UNUSED)
         now = c->made; /* somebody removed the name; the administrator's last word is not known then */
     if (c->conn_count >= CONNECTIONS_MAX || !peer_look(fd, &now, &peer))
         return;
-    conn_open(c, fd, &peer);
-    fd = -1;
+    conn_open(c, fd_take(&fd), &peer);
 }
 
 static void names_fill(struct control *c)
@@ -300,8 +299,10 @@ void control_close(struct control *c)
 {
     if (!c)
         return;
-    while (c->conns)
-        conn_close(c->conns);
+    for (struct conn *conn = c->conns, *next; conn; conn = next) {
+        next = conn->next;
+        conn_close(conn);
+    }
     socket_remove(c);
     loop_fd_remove(c->loop, c->listener);
     fd_close(&c->listener);

@@ -22,7 +22,7 @@ struct token_source {
     pthread_mutex_t mutex; /* guards all below; never held during a fetch */
     pthread_cond_t fetched;
     bool is_fetching;
-    uint64_t attempts; /* fetches that ended, however */
+    uint64_t attempts;  /* fetches that ended, however */
     struct err failure; /* of the last one */
     struct random random;
     struct secret token; /* none: data is NULL */

@@ -55,6 +55,18 @@ static bool is_plain(const struct dir *d, const char *name, const char *remote)
     return strncmp(remote, d->remote, len) == 0 && remote[len] == '/' && str_eq(remote + len + 1, name);
 }
 
+static bool row_write(struct ledger *l, enum sql how, const struct dir *d, const char *name, const char *remote,
+                      const struct file_row *row, struct err *e)
+{
+    return sql_write(l, how,
+                     VALUES(INT(d->id), BYTES_OF(name), BYTES_OF(is_plain(d, name, remote) ? NULL : remote),
+                            INT(row->state), INT(row->seen.dev), INT(row->seen.ino), INT(row->seen.bytes),
+                            INT(row->seen.mtime_ns), INT(row->seen.ctime_ns), INT(row->bytes), DIGEST(row->sha256),
+                            INT(row->receipt), INT(row->is_racy)),
+                     e);
+}
+
+/* Most files are new: the old row is read only when there is one. */
 bool ledger_file_put(struct ledger *l, const char *path, const char *remote, const struct file_row *row, struct err *e)
 {
     const char *name;
@@ -64,17 +76,17 @@ bool ledger_file_put(struct ledger *l, const char *path, const char *remote, con
     struct dir *d = dir_of(l, path, remote, &name);
     if (!d)
         return write_begin(l, e); /* says what failed */
-    bool had_row = row_get(l, d, name, &old);
-    if (!sql_write(l, SQL_FILE_PUT,
-                   VALUES(INT(d->id), BYTES_OF(name), BYTES_OF(is_plain(d, name, remote) ? NULL : remote),
-                          INT(row->state), INT(row->seen.dev), INT(row->seen.ino), INT(row->seen.bytes),
-                          INT(row->seen.mtime_ns), INT(row->seen.ctime_ns), INT(row->bytes), DIGEST(row->sha256),
-                          INT(row->receipt), INT(row->is_racy)),
-                   e))
+    if (!row_write(l, SQL_FILE_ADD, d, name, remote, row, e))
         return false;
-    if (had_row)
-        count(d, &old, -1);
+    if (sqlite3_changes(l->db) == 0) {
+        bool had_row = row_get(l, d, name, &old);
+        if (!row_write(l, SQL_FILE_PUT, d, name, remote, row, e))
+            return false;
+        if (had_row)
+            count(d, &old, -1);
+    }
     count(d, row, 1);
+    l->has_new_dirs = l->has_new_dirs || d->counts.files == 1; /* without files it has no row */
     return true;
 }
 
@@ -239,7 +251,7 @@ void ledger_count_files(struct ledger *l, const char *below, struct file_counts 
 char *ledger_local_of(struct ledger *l, const char *remote)
 {
     struct err e;
-    if (!dirs_flush(l, &e))
+    if (l->has_new_dirs && !dirs_flush(l, &e))
         return NULL;
     AUTO(mem_freep) char *parent = path_parent(remote);
     sqlite3_stmt *s = sql_bound(l, SQL_FILE_OF_REMOTE,

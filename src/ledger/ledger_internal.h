@@ -36,6 +36,7 @@ enum sql {
     SQL_DIR_SUM_ONE,
     SQL_DIR_SUM_BELOW,
     SQL_FILE_GET,
+    SQL_FILE_ADD,
     SQL_FILE_PUT,
     SQL_FILE_REMOVE,
     SQL_FILE_ROWS,
@@ -93,6 +94,7 @@ struct ledger {
 
     struct map dirs; /* directories lately used; counts in here are the truth until dirs_flush */
     int64_t next_dir;
+    bool has_new_dirs; /* some of them have no row yet */
     struct buf scratch;
 
     int64_t pruned_to; /* receipts up to this id were looked at by ledger_receipts_prune */

@@ -79,6 +79,7 @@ static void set_limits(sqlite3 *db)
 
 static bool connect_to(struct ledger *l, int flags, const char *pragmas, struct err *e)
 {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its counting wants a mutex; refused once SQLite is in use */
     if (sqlite3_open_v2(l->file, &l->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return sql_err(l->db, l->file, e);
     set_limits(l->db);
@@ -129,7 +130,7 @@ static bool bind_one(struct ledger *l, const char *key, const char *value, struc
     if (is_bound)
         return str_eq(bound, value) || err_set(e, ERR_CONFIG,
                                                "this state belongs to %s '%s', the profile says '%s': "
-                                               "give it another `state`, or see brandsync upgrade",
+                                               "give it another `state`",
                                                key, bound, value);
     char *insert = sqlite3_mprintf("INSERT INTO meta VALUES(%Q, %Q)", key, value);
     bool is_done = sqlite3_exec(l->db, insert, NULL, NULL, NULL) == SQLITE_OK;
@@ -192,12 +193,12 @@ static void ledger_free(struct ledger *l)
 }
 
 /* cache_size is resident memory; mmap would be too. */
-static const char writing
-    [] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -3000; PRAGMA mmap_size = 0;"
-         "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
-         "PRAGMA cell_size_check = ON;";
-static const char reading
-    [] = "PRAGMA cache_size = -3000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;";
+static const char writing[] =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA mmap_size = 0;"
+    "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
+    "PRAGMA cell_size_check = ON;";
+static const char reading[] =
+    "PRAGMA cache_size = -3000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;";
 
 static bool open_files(struct ledger *l, const char *dir, struct err *e)
 {

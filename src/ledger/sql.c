@@ -6,6 +6,8 @@
 #include <limits.h>
 
 #define FILE_COLUMNS "state, dev, ino, size, mtime_ns, ctime_ns, bytes, sha256, receipt, is_racy"
+#define INTO_FILE                                                                                                      \
+    " INTO file(dir, name, remote, " FILE_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
 #define RECEIPT_COLUMNS                                                                                                \
     "id, job, path, remote, asked_by, action, outcome, bytes, sha256, uploader, tries, seen_ms, settled_ms, "          \
     "ready_ms, sent_ms,"                                                                                               \
@@ -40,8 +42,8 @@ static const char *const sql_text[SQLS] = {
     [SQL_DIR_SUM_BELOW] = "SELECT sum(files), sum(published), sum(bytes) FROM dir WHERE path > ?1 AND path < ?2",
 
     [SQL_FILE_GET] = "SELECT " FILE_COLUMNS " FROM file WHERE dir = ?1 AND name = ?2",
-    [SQL_FILE_PUT] = "INSERT OR REPLACE INTO file(dir, name, remote, " FILE_COLUMNS ")"
-                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_FILE_ADD] = "INSERT OR IGNORE" INTO_FILE,
+    [SQL_FILE_PUT] = "INSERT OR REPLACE" INTO_FILE,
     [SQL_FILE_REMOVE] = "DELETE FROM file WHERE dir = ?1 AND name = ?2",
     [SQL_FILE_ROWS] = "SELECT " FILE_COLUMNS ", name FROM file WHERE dir = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
     /* Published before unpublished, then the latest. 0 is FILE_KNOWN. */
@@ -84,9 +86,10 @@ static const char *const sql_text[SQLS] = {
 
 bool damaged_err(const char *file, const char *what, struct err *e)
 {
-    return err_set(e, ERR_LOCAL,
-                   "the ledger '%s' is damaged: move it and `used` beside it away, and a new one begins as `existing` says (%s)",
-                   file, what);
+    return err_set(
+        e, ERR_LOCAL,
+        "the ledger '%s' is damaged: move it and `used` beside it away, and a new one begins as `existing` says (%s)",
+        file, what);
 }
 
 static bool disk_is_full(int code, int sys)

@@ -79,9 +79,19 @@ static void replace_outer_blanks(char *name)
         at[-1] = '-';
 }
 
+/* Most names need no mapping at all. */
+static bool is_mapped(enum name_kind kind, const char *name)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    bool has_dot = name[0] == '.' || (kind == NAME_FOLDER && strchr(name, '.'));
+    return name[0] && !has_dot && name[strspn(name, plain)] == '\0' && !str_eq(name, "subassets");
+}
+
 /* Composing comes before the forbidden characters: U+037E is a semicolon once composed. */
 char *names_map(enum name_kind kind, const char *name)
 {
+    if (is_mapped(kind, name))
+        return str_copy(name);
     AUTO(mem_freep) char *utf8 = make_utf8(name, "-");
     AUTO(mem_freep) char *composed = make_nfc(utf8);
     AUTO(mem_freep) char *mapped = replace_each(composed, is_forbidden, kind, "-");
@@ -99,7 +109,8 @@ char *names_map_path(enum name_kind last, const char *path)
     for (const char *slash; (slash = strchr(path, '/')); path = slash + 1) {
         AUTO(mem_freep) char *part = str_copy_n(path, (size_t)(slash - path));
         AUTO(mem_freep) char *mapped = names_map(NAME_FOLDER, part);
-        buf_printf(&out, "%s/", mapped);
+        buf_str(&out, mapped);
+        buf_char(&out, '/');
     }
     AUTO(mem_freep) char *mapped = names_map(last, path);
     buf_str(&out, mapped);

@@ -38,9 +38,9 @@ struct package {
 
     size_t started, listed; /* entries begun; entries in the central directory */
     bool is_ended;
-    struct buf path, name, xml, head;
-    size_t path_item; /* whose `path` it is */
-    char *file;       /* the small file under way */
+    struct strlist path; /* of each item, in the archive */
+    struct buf name, xml, head;
+    char *file; /* the small file under way */
     struct {
         const char *data;
         size_t len;
@@ -57,10 +57,10 @@ static bool is_repository_path(const char *path)
     size_t len = strlen(path);
     if (len > REMOTE_MAX_BYTES || *path != '/' || !path_is_clean(path + 1) || !text_is_utf8(path, len))
         return false;
-    for (; *path; path++)
-        if (strchr(":[]|*\\", *path) || (unsigned char)*path < ' ' || *path == 0x7f)
+    for (const char *at = path; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
             return false;
-    return true;
+    return !strpbrk(path, ":[]|*\\");
 }
 
 bool package_item_check(const char *tenant_root, const struct package_item *item, struct err *e)
@@ -84,15 +84,14 @@ static const struct package_item *item_of(const struct package *p, const struct 
     return &p->item[en->item];
 }
 
-/* Entries of one item follow each other: its path is made once for all. */
-static const char *path_of(struct package *p, const struct entry *en)
+/* Each is wanted a dozen times. */
+static void name_items(struct package *p)
 {
-    if (p->path_item != en->item) {
-        buf_clear(&p->path);
-        vault_path(&p->path, item_of(p, en)->remote);
-        p->path_item = en->item;
+    for (size_t i = 0; i < p->items; i++) {
+        buf_clear(&p->name);
+        vault_path(&p->name, p->item[i].remote);
+        strlist_add(&p->path, p->name.data);
     }
-    return p->path.data;
 }
 
 static const struct buf *name_of(struct package *p, const struct entry *en)
@@ -107,7 +106,7 @@ static const struct buf *name_of(struct package *p, const struct entry *en)
     };
     buf_clear(&p->name);
     if (suffix[en->kind][0] == '/')
-        buf_str(&p->name, path_of(p, en));
+        buf_str(&p->name, p->path.item[en->item]);
     buf_str(&p->name, suffix[en->kind]);
     return &p->name;
 }
@@ -219,8 +218,9 @@ struct package *package_new(const char *tenant_root, const struct package_item *
             return NULL;
 
     AUTO(package_freep) struct package *p = mem_alloc(sizeof(*p));
-    *p = (struct package){.item = item, .items = items, .source = source, .path_item = SIZE_MAX};
-    p->path = p->name = p->xml = p->head = (struct buf)BUF_INIT(XML_MAX_BYTES);
+    *p = (struct package){.item = item, .items = items, .source = source};
+    p->name = p->xml = p->head = (struct buf)BUF_INIT(XML_MAX_BYTES);
+    name_items(p);
     add_entries(p);
     lay_out(p);
     if (p->xml.is_over) {
@@ -235,7 +235,7 @@ void package_free(struct package *p)
 {
     if (!p)
         return;
-    buf_release(&p->path);
+    strlist_release(&p->path);
     buf_release(&p->name);
     buf_release(&p->xml);
     buf_release(&p->head);
@@ -351,6 +351,7 @@ static bool go_on_large(struct package *p, struct err *e)
 static bool read_block(struct package *p, char *data, size_t size, size_t *got, struct err *e)
 {
     size_t have = 0;
+    BUG_ON(!p->large); /* only its content comes in blocks */
     if (!read_source(p, p->large, data, MIN(size, p->block_left), &have, e))
         return false;
     if (have == 0)

@@ -83,12 +83,11 @@ static void put_filter(struct buf *out, const struct package_item *item)
 {
     buf_str(out, "<filter root=\"");
     text_xml(out, item->remote, strlen(item->remote));
-    buf_printf(out, "\" mode=\"%s\"", item->is_folder ? "update_properties" : "replace");
     if (!item->is_folder) {
-        buf_str(out, "/>\n");
+        buf_str(out, "\" mode=\"replace\"/>\n");
         return;
     }
-    buf_str(out, "><include pattern=\"");
+    buf_str(out, "\" mode=\"update_properties\"><include pattern=\"");
     put_pattern(out, item->remote);
     buf_str(out, "\"/><include pattern=\"");
     put_pattern(out, item->remote);
@@ -119,39 +118,33 @@ void vault_filter(struct buf *out, const struct package_item *item, size_t items
 
 /* --- .content.xml ------------------------------------------------------------------------------------------------ */
 
-/* One character that DocView or an XML attribute would take for something else, line ends and tabs too. Returns its
- * bytes. */
-static size_t put_escaped(struct buf *out, const char *value, size_t len)
+/* Bytes that DocView takes as they are; XML may not. */
+static size_t docview_run(const char *value)
 {
-    uint32_t code;
-    size_t bytes = MAX(1, text_utf8_next(value, len, &code));
-
-    if (*value == '\\')
-        buf_str(out, "\\\\");
-    else if ((unsigned char)*value < ' ')
-        buf_printf(out, "\\u%04x", (unsigned)*value);
-    else
-        text_xml(out, value, bytes);
-    return bytes;
+    size_t run = 0;
+    while ((unsigned char)value[run] >= ' ' && value[run] != '\\')
+        run++;
+    return run;
 }
 
-/* A String property. */
+/* A String property. Backslashes and what an XML attribute cannot hold, line ends and tabs too, are DocView's to escape. */
 static void put_string(struct buf *out, const char *name, const char *value)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -_./()+,;:=@!#$%^*~";
-    const char *end = value + strlen(value);
-
     buf_char(out, ' ');
     buf_str(out, name);
     buf_str(out, "=\"");
     if (*value == '[' || *value == '{')
         buf_char(out, '\\');
-    while (value < end) {
-        size_t run = strspn(value, plain);
-        buf_add(out, value, run);
+    for (;; value++) {
+        size_t run = docview_run(value);
+        text_xml(out, value, run);
         value += run;
-        if (value < end)
-            value += put_escaped(out, value, (size_t)(end - value));
+        if (!*value)
+            break;
+        if (*value == '\\')
+            buf_str(out, "\\\\");
+        else
+            buf_printf(out, "\\u%04x", (unsigned)*value);
     }
     buf_char(out, '"');
 }

@@ -8,6 +8,8 @@
  */
 #include "package_internal.h"
 
+#include <endian.h>
+
 enum {
     FLAG_DESCRIPTOR = 0x0008,
     FLAG_UTF8 = 0x0800,
@@ -25,10 +27,8 @@ static const int64_t max16 = INT64_C(0xFFFF);
 
 static void put(struct buf *out, uint64_t value, size_t bytes)
 {
-    char le[8];
-    for (size_t i = 0; i < bytes; i++)
-        le[i] = (char)(value >> (8 * i));
-    buf_add(out, le, bytes);
+    uint64_t le = htole64(value);
+    buf_add(out, &le, bytes);
 }
 
 static void put16(struct buf *out, int64_t value)

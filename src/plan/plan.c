@@ -178,13 +178,16 @@ static bool is_size_unfit(const struct profile *p, int64_t bytes, struct plan *o
 static bool find_folder(const struct profile *p, const char *path, struct plan *out, const char **relative)
 {
     out->folder = profile_folder_of(p, path);
-    if (!out->folder)
-        return !say(out, PLAN_NOT_WATCHED, built_in, "it lies in no folder of the profile");
+    if (!out->folder) {
+        say(out, PLAN_NOT_WATCHED, built_in, "it lies in no folder of the profile");
+        return false;
+    }
     const char *below = path_below(path, out->folder->path);
     *relative = below ? below : "";
-    if (below && !path_is_clean(below))
-        return !say(out, PLAN_NOT_WATCHED, built_in, "it is not a plain path: it has an empty, \".\" or \"..\" part");
-    return true;
+    if (!below || path_is_clean(below))
+        return true;
+    say(out, PLAN_NOT_WATCHED, built_in, "it is not a plain path: it has an empty, \".\" or \"..\" part");
+    return false;
 }
 
 static void name_remote(struct plan *out, enum name_kind kind, const char *relative)

@@ -30,12 +30,9 @@ static const char *const ca_extension[][2] = {
     {"subjectKeyIdentifier", "hash"},
 };
 static const char *const server_extension[][2] = {
-    {"basicConstraints", "critical,CA:FALSE"},
-    {"keyUsage", "critical,digitalSignature"},
-    {"extendedKeyUsage", "serverAuth"},
-    {"subjectAltName", "IP:127.0.0.1,IP:::1,DNS:localhost"},
-    {"subjectKeyIdentifier", "hash"},
-    {"authorityKeyIdentifier", "keyid:always"},
+    {"basicConstraints", "critical,CA:FALSE"}, {"keyUsage", "critical,digitalSignature"},
+    {"extendedKeyUsage", "serverAuth"},        {"subjectAltName", "IP:127.0.0.1,IP:::1,DNS:localhost"},
+    {"subjectKeyIdentifier", "hash"},          {"authorityKeyIdentifier", "keyid:always"},
 };
 
 static void key_free(EVP_PKEY **key)
@@ -145,8 +142,12 @@ static bool make_ca(const char *dir, EVP_PKEY **key, X509 **certificate, struct 
     *key = EVP_EC_gen("P-256");
     if (!*key)
         return openssl_failed(e, "make a key");
-    struct signing ca = {.key = *key, .issuer_key = *key, .name = "brandsync-portal local CA (for trying out)",
-                         .days = CA_DAYS, .extension = ca_extension, .extensions = ARRAY_LEN(ca_extension)};
+    struct signing ca = {.key = *key,
+                         .issuer_key = *key,
+                         .name = "brandsync-portal local CA (for trying out)",
+                         .days = CA_DAYS,
+                         .extension = ca_extension,
+                         .extensions = ARRAY_LEN(ca_extension)};
     if (!sign(&ca, certificate, e))
         return false;
     AUTO(mem_freep) char *key_text = key_pem(*key);
@@ -175,8 +176,8 @@ static bool load_ca(const char *dir, EVP_PKEY **key, X509 **certificate, struct 
         X509_cmp_current_time(X509_get0_notAfter(*certificate)) > 0)
         return true;
     ERR_clear_error();
-    return err_set(e, ERR_CONFIG, "the CA in '%s' is damaged or has run out; move ca.key and ca.pem away and a new one is made",
-                   dir);
+    return err_set(e, ERR_CONFIG,
+                   "the CA in '%s' is damaged or has run out; move ca.key and ca.pem away and a new one is made", dir);
 }
 
 bool authority_open(const char *dir, struct authority *a, struct err *e)
@@ -195,11 +196,17 @@ bool authority_open(const char *dir, struct authority *a, struct err *e)
     AUTO(certificate_free) X509 *certificate = NULL;
     if (!key)
         return openssl_failed(e, "make a key");
-    struct signing server = {.key = key, .issuer = ca, .issuer_key = ca_key, .name = "localhost", .days = SERVER_DAYS,
-                             .extension = server_extension, .extensions = ARRAY_LEN(server_extension)};
+    struct signing server = {.key = key,
+                             .issuer = ca,
+                             .issuer_key = ca_key,
+                             .name = "localhost",
+                             .days = SERVER_DAYS,
+                             .extension = server_extension,
+                             .extensions = ARRAY_LEN(server_extension)};
     if (!sign(&server, &certificate, e))
         return false;
-    *a = (struct authority){.ca_file = take(&ca_file), .certificate = certificate_pem(certificate), .key = key_pem(key)};
+    *a = (struct authority){
+        .ca_file = take(&ca_file), .certificate = certificate_pem(certificate), .key = key_pem(key)};
     if (store_pair(tls, "server", a->key, a->certificate, e))
         return true;
     authority_release(a);

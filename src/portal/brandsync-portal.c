@@ -15,7 +15,8 @@
 enum { PORT = 38443, PAGE_PORT = 38080, DAY_MS = 86400000, READY_MAX = 65536 };
 
 static const char usage[] =
-    "brandsync-portal " BRANDSYNC_VERSION ": a local Brand Portal tenant, for trying out and rehearsing; not for production.\n"
+    "brandsync-portal " BRANDSYNC_VERSION
+    ": a local Brand Portal tenant, for trying out and rehearsing; not for production.\n"
     "\n"
     "  brandsync-portal --dir DIR [options]      start it; runs until SIGTERM or Ctrl-C\n"
     "      --tenant NAME          the tenant's id (acme)\n"
@@ -81,7 +82,8 @@ static bool read_options(int argc, char **argv, int used_for, struct options *o,
 {
     struct option known[ARRAY_LEN(settings) + 1] = {0};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        known[i] = (struct option){settings[i].name, settings[i].has_value ? required_argument : no_argument, NULL, 'x'};
+        known[i] = (struct option){settings[i].name, settings[i].has_value ? required_argument : no_argument, NULL,
+                                   'x'};
     int index = -1, got;
     opterr = 0;
     while ((got = getopt_long(argc, argv, ":", known, &index)) != -1) {
@@ -107,7 +109,8 @@ static bool read_options(int argc, char **argv, int used_for, struct options *o,
 static void print_yaml(const char *key, const char *value)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._@-:[]";
-    bool is_plain = !value[strspn(value, safe)] && value[strspn(value, "0123456789.eE_")] && *value != '-' && *value != '@';
+    bool is_plain = !value[strspn(value, safe)] && value[strspn(value, "0123456789.eE_")] && *value != '-' &&
+                    *value != '@';
     json_t *json = is_plain ? NULL : json_string(value);
     char *quoted = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
     printf("  %s: %s\n", key, quoted ? quoted : value);
@@ -135,7 +138,8 @@ static json_t *read_ready(const char *dir)
     fprintf(stderr, "brandsync-portal: it is not running now: the address printed is the usual one\n");
     AUTO(mem_freep) char *url = str_printf("https://127.0.0.1:%d/", PORT);
     AUTO(mem_freep) char *ca = path_join(dir, "tls/ca.pem");
-    return json_pack("{s:s, s:s, s:s, s:s}", "portal", url, "ca", ca, "tenant", "acme", "root", "/content/dam/mac/acme");
+    return json_pack("{s:s, s:s, s:s, s:s}", "portal", url, "ca", ca, "tenant", "acme", "root",
+                     "/content/dam/mac/acme");
 }
 
 static const char *member(const json_t *object, const char *key)
@@ -178,16 +182,18 @@ static int run_register(const struct options *o, const char *dir)
     struct err e = {0};
     if (!!o->certificate == o->is_oauth)
         return complain(EX_USAGE, "register wants either --certificate FILE or --oauth");
-    struct registration r = {.kind = o->is_oauth ? CREDENTIAL_OAUTH : CREDENTIAL_JWT, .client_id = o->client_id,
-                             .certificate_file = o->certificate, .scopes = o->scopes};
+    struct registration r = {.kind = o->is_oauth ? CREDENTIAL_OAUTH : CREDENTIAL_JWT,
+                             .client_id = o->client_id,
+                             .certificate_file = o->certificate,
+                             .scopes = o->scopes};
     struct credentials all;
     AUTO(secret_release) struct secret secret = {0};
     size_t index;
     if (!dir_make(dir, 0700, &e) || !credentials_register(dir, &r, &all, &index, &secret, &e))
         return complain(EX_DATAERR, e.text);
     const struct credential *c = &all.item[index];
-    AUTO(mem_freep) char *secret_file =
-        o->secret_file ? path_absolute(o->secret_file) : str_printf("%s/%s.secret", dir, c->client_id);
+    AUTO(mem_freep)
+    char *secret_file = o->secret_file ? path_absolute(o->secret_file) : str_printf("%s/%s.secret", dir, c->client_id);
     bool is_done = !secret.data || file_replace(secret_file, secret.data, secret.len, 0600, &e);
     if (is_done)
         print_profile(o, dir, c, secret_file);
@@ -226,12 +232,12 @@ static bool is_tenant_name(const char *text)
 static bool check_options(struct portal *p, const struct options *o, struct err *e)
 {
     const char *tenant = o->tenant ? o->tenant : "acme";
-    p->opts = (struct server_opts){.listen = o->listen ? o->listen : "127.0.0.1",
-                                   .importer_path = o->importer_path ? o->importer_path
-                                                                     : "/libs/sling/distribution/services/importers/default",
-                                   .port_moves = !o->port,
-                                   .page_port_moves = !o->page_port,
-                                   .page = {.tenant = tenant, .watched = o->watched}};
+    p->opts = (struct server_opts){
+        .listen = o->listen ? o->listen : "127.0.0.1",
+        .importer_path = o->importer_path ? o->importer_path : "/libs/sling/distribution/services/importers/default",
+        .port_moves = !o->port,
+        .page_port_moves = !o->page_port,
+        .page = {.tenant = tenant, .watched = o->watched}};
     p->token_life_ms = DAY_MS;
     p->root = o->root ? str_copy(o->root) : str_printf("/content/dam/mac/%s", tenant);
     if (!str_eq(p->opts.listen, "127.0.0.1") && !str_eq(p->opts.listen, "::1"))
@@ -239,10 +245,12 @@ static bool check_options(struct portal *p, const struct options *o, struct err 
     if (!is_tenant_name(tenant))
         return err_set(e, ERR_CONFIG, "%s is no tenant id: small letters, digits and '-'", QUOTED(tenant));
     if (!str_starts(p->root, "/content/dam/") || !path_is_clean(p->root + 1))
-        return err_set(e, ERR_CONFIG, "--root must lie below /content/dam/ and be written plainly, not as %s", QUOTED(p->root));
+        return err_set(e, ERR_CONFIG, "--root must lie below /content/dam/ and be written plainly, not as %s",
+                       QUOTED(p->root));
     if (p->opts.importer_path[0] != '/' || !path_is_clean(p->opts.importer_path + 1))
         return err_set(e, ERR_CONFIG, "%s is no path: /a/b", QUOTED(p->opts.importer_path));
-    if (o->token_life && (!parse_duration(o->token_life, &p->token_life_ms) || p->token_life_ms < 1000 || p->token_life_ms > DAY_MS))
+    if (o->token_life &&
+        (!parse_duration(o->token_life, &p->token_life_ms) || p->token_life_ms < 1000 || p->token_life_ms > DAY_MS))
         return err_set(e, ERR_CONFIG, "--token-life takes 1s to 24h, not %s", QUOTED(o->token_life));
     return read_port(o->port, PORT, &p->opts.port, e) && read_port(o->page_port, PAGE_PORT, &p->opts.page_port, e);
 }
@@ -265,7 +273,8 @@ static bool open_all(struct portal *p, struct err *e)
     if (!(p->store = store_open(p->dir, p->root, e))) /* refuses a second process; from here on DIR is ours */
         return false;
     unlink(p->ready_file); /* of one that was killed */
-    if (!authority_open(p->dir, &p->authority, e) || !(p->journal = journal_open(journal, e)) || !(p->ims = ims_open(p->dir, p->token_life_ms, e)))
+    if (!authority_open(p->dir, &p->authority, e) || !(p->journal = journal_open(journal, e)) ||
+        !(p->ims = ims_open(p->dir, p->token_life_ms, e)))
         return false;
     skip_used_requests(p);
     p->importer = importer_new(p->store);
@@ -300,8 +309,9 @@ static bool say_ready(const struct portal *p, struct err *e)
     const char *host = str_eq(p->opts.listen, "::1") ? "[::1]" : p->opts.listen;
     AUTO(mem_freep) char *portal = str_printf("https://%s:%d/", host, server_port(p->server));
     AUTO(mem_freep) char *page = str_printf("http://%s:%d/", host, server_page_port(p->server));
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "portal", portal, "page", page, "ca", p->authority.ca_file, "tenant",
-                             p->opts.page.tenant, "root", p->root, "pid", (int)getpid());
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "portal", portal, "page", page, "ca",
+                             p->authority.ca_file, "tenant", p->opts.page.tenant, "root", p->root, "pid",
+                             (int)getpid());
     char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
     json_decref(json);
     if (!text)

@@ -65,7 +65,8 @@ static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind UNUSED, con
 
 static void form_begin(struct call *c)
 {
-    c->form = MHD_create_post_processor(c->connection, 4096, take_field, c); /* NULL: neither urlencoded nor multipart */
+    /* NULL: neither urlencoded nor multipart */
+    c->form = MHD_create_post_processor(c->connection, 4096, take_field, c);
     if (!c->form)
         c->refusal = MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
 }
@@ -185,18 +186,25 @@ static int first_refusal(struct call *c)
         return MHD_HTTP_NOT_FOUND;
     if (!str_eq(c->method, MHD_HTTP_METHOD_POST))
         return MHD_HTTP_METHOD_NOT_ALLOWED;
-    if (c->route->needs_token && !ims_allows(c->opts->ims, header(c, MHD_HTTP_HEADER_AUTHORIZATION),
-                                             clock_ms(CLOCK_REALTIME), &c->client_id))
+    if (c->route->needs_token &&
+        !ims_allows(c->opts->ims, header(c, MHD_HTTP_HEADER_AUTHORIZATION), clock_ms(CLOCK_REALTIME), &c->client_id))
         return MHD_HTTP_UNAUTHORIZED;
     c->kind = c->route->kind;
     return 0;
 }
 
-static struct call *call_begin(const struct server_opts *opts, struct MHD_Connection *connection, const char *method, const char *path)
+static struct call *call_begin(const struct server_opts *opts, struct MHD_Connection *connection, const char *method,
+                               const char *path)
 {
     struct call *c = mem_alloc(sizeof(*c));
-    *c = (struct call){.opts = opts, .connection = connection, .method = method, .path = path, .kind = "other",
-                       .reply = BUF_INIT(REPLY_MAX), .names = BUF_INIT(NAMES_MAX), .detail = BUF_INIT(REPLY_MAX)};
+    *c = (struct call){.opts = opts,
+                       .connection = connection,
+                       .method = method,
+                       .path = path,
+                       .kind = "other",
+                       .reply = BUF_INIT(REPLY_MAX),
+                       .names = BUF_INIT(NAMES_MAX),
+                       .detail = BUF_INIT(REPLY_MAX)};
     for (size_t i = 0; i < ARRAY_LEN(c->field); i++)
         c->field[i] = (struct buf)BUF_INIT(FIELD_MAX);
     c->request = journal_next_request(opts->journal);
@@ -216,17 +224,16 @@ static void call_push(struct call *c, const char *data, size_t len)
 
 static void write_journal(struct call *c, int status)
 {
-    journal_write(c->opts->journal,
-                  &(struct journal_line){.request = c->request,
-                                         .bytes = c->bytes,
-                                         .ms = clock_ms(CLOCK_MONOTONIC) - c->begun_ms,
-                                         .status = status,
-                                         .method = c->method,
-                                         .path = c->path,
-                                         .kind = c->kind,
-                                         .client_id = c->client_id,
-                                         .detail = c->detail.len ? c->detail.data : NULL,
-                                         .assets = c->names.len ? c->names.data : NULL});
+    journal_write(c->opts->journal, &(struct journal_line){.request = c->request,
+                                                           .bytes = c->bytes,
+                                                           .ms = clock_ms(CLOCK_MONOTONIC) - c->begun_ms,
+                                                           .status = status,
+                                                           .method = c->method,
+                                                           .path = c->path,
+                                                           .kind = c->kind,
+                                                           .client_id = c->client_id,
+                                                           .detail = c->detail.len ? c->detail.data : NULL,
+                                                           .assets = c->names.len ? c->names.data : NULL});
     c->is_answered = true;
 }
 
@@ -267,7 +274,7 @@ static enum MHD_Result answer(struct call *c)
 }
 
 enum MHD_Result call_on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
-                                      const char *version UNUSED, const char *data, size_t *len, void **state)
+                                const char *version UNUSED, const char *data, size_t *len, void **state)
 {
     struct call *c = *state;
     if (!c) {
@@ -283,7 +290,7 @@ enum MHD_Result call_on_request(void *arg, struct MHD_Connection *connection, co
 }
 
 void call_on_end(void *arg UNUSED, struct MHD_Connection *connection UNUSED, void **state,
-                       enum MHD_RequestTerminationCode why UNUSED)
+                 enum MHD_RequestTerminationCode why UNUSED)
 {
     struct call *c = *state;
     if (!c)

@@ -17,7 +17,8 @@
 enum { FILE_MAX = 4 << 20, CLIENT_ID_MAX = 64, SECRETS_MAX = 2, RSA_BITS_MIN = 2048 };
 
 static const char *const kind_name[] = {[CREDENTIAL_JWT] = "jwt", [CREDENTIAL_OAUTH] = "oauth"};
-static const char *const usual_scopes[] = {[CREDENTIAL_JWT] = "ent_brand_portal_sdk", [CREDENTIAL_OAUTH] = "openid,AdobeID"};
+static const char *const usual_scopes[] = {
+    [CREDENTIAL_JWT] = "ent_brand_portal_sdk", [CREDENTIAL_OAUTH] = "openid,AdobeID"};
 
 /* --- the file ------------------------------------------------------------------------------------ */
 
@@ -42,8 +43,8 @@ static bool read_credential(json_t *json, struct credential *c)
     const char *kind, *client_id, *account, *organization;
     json_t *secret, *scope, *certificate;
     if (json_unpack(json, "{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "kind", &kind, "client_id", &client_id,
-                    "technical_account_id", &account, "organization_id", &organization, "secrets", &secret, "scopes", &scope,
-                    "certificates", &certificate))
+                    "technical_account_id", &account, "organization_id", &organization, "secrets", &secret, "scopes",
+                    &scope, "certificates", &certificate))
         return false;
     c->kind = str_eq(kind, kind_name[CREDENTIAL_JWT]) ? CREDENTIAL_JWT : CREDENTIAL_OAUTH;
     c->client_id = str_copy(client_id);
@@ -100,10 +101,11 @@ static bool save(const char *dir, const struct credentials *c, struct err *e)
     json_object_set_new(root, "credentials", array);
     for (size_t i = 0; i < c->count; i++) {
         const struct credential *one = &c->item[i];
-        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "kind", kind_name[one->kind], "client_id",
-                                               one->client_id, "technical_account_id", one->technical_account_id,
-                                               "organization_id", one->organization_id, "secrets", list_json(&one->secret),
-                                               "scopes", list_json(&one->scope), "certificates", list_json(&one->certificate)));
+        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "kind", kind_name[one->kind],
+                                               "client_id", one->client_id, "technical_account_id",
+                                               one->technical_account_id, "organization_id", one->organization_id,
+                                               "secrets", list_json(&one->secret), "scopes", list_json(&one->scope),
+                                               "certificates", list_json(&one->certificate)));
     }
     char *text = json_dumps(root, JSON_INDENT(1));
     AUTO(mem_freep) char *file = path_join(dir, "credentials.json");
@@ -200,7 +202,8 @@ static bool read_certificate(const char *file, char **pem, struct err *e)
     X509 *certificate = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
     EVP_PKEY *key = certificate ? X509_get0_pubkey(certificate) : NULL;
     bool is_good = key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN &&
-                   X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0 && out && PEM_write_bio_X509(out, certificate);
+                   X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0 && out &&
+                   PEM_write_bio_X509(out, certificate);
     if (is_good) {
         char *data = NULL;
         long len = BIO_get_mem_data(out, &data);
@@ -210,8 +213,9 @@ static bool read_certificate(const char *file, char **pem, struct err *e)
     BIO_free(in);
     BIO_free(out);
     ERR_clear_error();
-    return is_good || err_set(e, ERR_CONFIG, "'%s' is not a PEM certificate of an RSA key of %d bits or more that is still valid",
-                              file, RSA_BITS_MIN);
+    return is_good ||
+           err_set(e, ERR_CONFIG, "'%s' is not a PEM certificate of an RSA key of %d bits or more that is still valid",
+                   file, RSA_BITS_MIN);
 }
 
 static struct credential *add_credential(struct credentials *c, const struct registration *r)
@@ -235,21 +239,24 @@ static void add_secret(struct credential *one, struct secret *secret)
     credential_digest(digest, text);
     explicit_bzero(text, strlen(text));
     struct strlist kept = {0};
-    for (size_t i = one->secret.count >= SECRETS_MAX ? one->secret.count - SECRETS_MAX + 1 : 0; i < one->secret.count; i++)
+    for (size_t i = one->secret.count >= SECRETS_MAX ? one->secret.count - SECRETS_MAX + 1 : 0; i < one->secret.count;
+         i++)
         strlist_add(&kept, one->secret.item[i]);
     strlist_add(&kept, digest);
     strlist_release(&one->secret);
     one->secret = kept;
 }
 
-static bool change(const struct registration *r, struct credentials *c, size_t *index, struct secret *secret, struct err *e)
+static bool change(const struct registration *r, struct credentials *c, size_t *index, struct secret *secret,
+                   struct err *e)
 {
     AUTO(mem_freep) char *pem = NULL;
     if (r->kind == CREDENTIAL_JWT && !read_certificate(r->certificate_file, &pem, e))
         return false;
     struct credential *one = r->client_id ? credentials_find(c, r->client_id) : NULL;
     if (one && one->kind != r->kind)
-        return err_set(e, ERR_CONFIG, "'%s' is registered already, as a credential of kind %s", r->client_id, kind_name[one->kind]);
+        return err_set(e, ERR_CONFIG, "'%s' is registered already, as a credential of kind %s", r->client_id,
+                       kind_name[one->kind]);
     bool is_new = !one;
     if (is_new)
         one = add_credential(c, r);
@@ -278,8 +285,8 @@ bool credentials_register(const char *dir, const struct registration *r, struct 
 {
     *c = (struct credentials){0};
     if (r->client_id && !is_client_id(r->client_id))
-        return err_set(e, ERR_CONFIG, "'%s' cannot be a client id: letters, digits, '_' and '-', at most %d", r->client_id,
-                       CLIENT_ID_MAX);
+        return err_set(e, ERR_CONFIG, "'%s' cannot be a client id: letters, digits, '_' and '-', at most %d",
+                       r->client_id, CLIENT_ID_MAX);
     AUTO(fd_close) int lock = lock_file(dir, e);
     if (lock < 0 || !credentials_load(dir, c, e))
         return false;

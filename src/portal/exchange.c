@@ -92,7 +92,8 @@ static enum refusal jwt_decode(struct exchange *x)
 
 static enum refusal jwt_audience(struct exchange *x)
 {
-    AUTO(mem_freep) char *wanted = str_printf("https://%s/c/%s", text_or_empty(x->form->authority), x->client->client_id);
+    AUTO(mem_freep)
+    char *wanted = str_printf("https://%s/c/%s", text_or_empty(x->form->authority), x->client->client_id);
     const char *aud = json_string_value(json_object_get(x->claims, "aud"));
     return aud && str_eq(aud, wanted) ? GRANTED : WRONG_AUDIENCE;
 }
@@ -169,7 +170,8 @@ static enum refusal jwt_account(struct exchange *x)
         return BAD_SUB;
     if (!is_account(iss, "@AdobeOrg"))
         return BAD_ISS;
-    return str_eq(sub, x->client->technical_account_id) && str_eq(iss, x->client->organization_id) ? GRANTED : NO_BINDING;
+    return str_eq(sub, x->client->technical_account_id) && str_eq(iss, x->client->organization_id) ? GRANTED
+                                                                                                   : NO_BINDING;
 }
 
 static enum refusal jwt_metascopes(struct exchange *x)

@@ -159,9 +159,9 @@ static bool text_parse(const struct buf *body, struct text *t, struct err *e)
     bool is_new = rest[0] == ':';
     rest += is_new;
     const char *bar = strchrnul(rest, '|');
+    t->type = str_copy_n(rest, (size_t)(bar - rest));
     if (strlen(body->data) != body->len || (*bar && strchr(bar + 1, '|')))
         return err_set(e, ERR_REFUSED, "the text is no distribution package");
-    t->type = str_copy_n(rest, (size_t)(bar - rest));
     add_paths(&t->path, *bar ? bar + 1 : "", is_new ? "::" : ",");
     return true;
 }
@@ -222,10 +222,10 @@ static int answer(struct buf *reply, int status, json_t *object)
 static int answer_failure(struct buf *reply, const struct err *why)
 {
     bool is_cut = why->kind == ERR_CHANGED;
-    AUTO(mem_freep) char *message =
-        str_printf(is_cut ? "Received distribution package is not whole, nothing was imported: %s"
-                          : "an unexpected error has occurred during distribution import. Error: %s",
-                   why->text);
+    AUTO(mem_freep)
+    char *message = str_printf(is_cut ? "Received distribution package is not whole, nothing was imported: %s"
+                                      : "an unexpected error has occurred during distribution import. Error: %s",
+                               why->text);
     return answer(reply, is_cut ? 400 : 500, json_pack("{s:s}", "message", message));
 }
 

@@ -33,7 +33,8 @@ static const struct {
     [NO_CLIENT] = {400, "invalid_client", "Could not find a client with this client_id"},
     [NO_EXCHANGE] = {401, "invalid_client", "The client is not allowed the exchange_jwt scope"},
     [WRONG_SECRET] = {401, "invalid_client", "The client_id and client_secret do not match"},
-    [WRONG_AUDIENCE] = {400, "invalid_client", "The aud claim does not name this server and the client_id of the request"},
+    [WRONG_AUDIENCE] = {400, "invalid_client",
+                        "The aud claim does not name this server and the client_id of the request"},
     [NO_ASSERTION] = {400, "invalid_token", "JWT token is missing"},
     [NOT_DECODABLE] = {400, "invalid_token", "JWT token could not be decoded"},
     [EXPIRED] = {400, "invalid_token", "JWT token has expired"},
@@ -44,7 +45,8 @@ static const struct {
     [WRONG_SIGNATURE] = {400, "invalid_signature", "Could not match JWT signature to any of the bindings"},
     [NO_BINDING] = {400, "invalid_token", "Could not match JWT signature to any of the bindings"},
     [NO_METASCOPE] = {400, "invalid_scope", "The JWT contains no metascope of this server"},
-    [FOREIGN_METASCOPE] = {400, "invalid_scope", "The metascopes in the JWT are not a subset of the metascopes in the binding."},
+    [FOREIGN_METASCOPE] = {400, "invalid_scope",
+                           "The metascopes in the JWT are not a subset of the metascopes in the binding."},
     [BAD_SUB] = {400, "bad_request", "The sub claim is not a technical account id"},
     [BAD_ISS] = {400, "bad_request", "The iss claim is not an organization id"},
     [BAD_EXP] = {400, "bad_request", "The exp claim is missing or not a time"},
@@ -174,14 +176,17 @@ static bool refresh(struct ims *i, struct err *e)
     return true;
 }
 
-static int answer(struct ims *i, enum refusal (*const *check)(struct exchange *), const struct ims_form *form, int64_t now_ms,
-                  int64_t expires_in, struct buf *reply)
+static int answer(struct ims *i, enum refusal (*const *check)(struct exchange *), const struct ims_form *form,
+                  int64_t now_ms, int64_t expires_in, struct buf *reply)
 {
     struct err e = {0};
     pthread_mutex_lock(&i->mutex);
     if (!refresh(i, &e))
         log_warning("credentials-unread", "why=%s", QUOTED(e.text));
-    struct exchange x = {.form = form, .now_ms = now_ms, .credentials = &i->credentials, .signature = BUF_INIT(JWT_MAX),
+    struct exchange x = {.form = form,
+                         .now_ms = now_ms,
+                         .credentials = &i->credentials,
+                         .signature = BUF_INIT(JWT_MAX),
                          .scopes = BUF_INIT(IMS_REPLY_MAX / 4)};
     enum refusal why = GRANTED;
     while (*check && !why)

@@ -30,8 +30,8 @@ static const struct {
     const char *kind;
     size_t counter;
 } kinds[] = {
-    {"token", offsetof(struct counters, tokens)},      {"add", offsetof(struct counters, packages)},
-    {"delete", offsetof(struct counters, deletes)},    {"test", offsetof(struct counters, tests)},
+    {"token", offsetof(struct counters, tokens)},           {"add", offsetof(struct counters, packages)},
+    {"delete", offsetof(struct counters, deletes)},         {"test", offsetof(struct counters, tests)},
     {"replication-test", offsetof(struct counters, tests)},
 };
 
@@ -165,7 +165,8 @@ void journal_write(struct journal *j, const struct journal_line *line)
     int64_t assets = 0, folders = 0;
     json_t *json = json_pack("{s:s, s:I, s:s, s:o, s:i, s:I, s:I, s:s}", "time", RFC3339(wall_ms()), "request",
                              (json_int_t)line->request, "method", line->method, "path", text_json(line->path), "status",
-                             line->status, "bytes", (json_int_t)line->bytes, "ms", (json_int_t)line->ms, "kind", line->kind);
+                             line->status, "bytes", (json_int_t)line->bytes, "ms", (json_int_t)line->ms, "kind",
+                             line->kind);
     set_text(json, "client_id", line->client_id);
     set_text(json, "detail", line->detail);
     if (line->assets)
@@ -195,10 +196,11 @@ char *journal_stats(struct journal *j)
         if (c.status[code])
             json_object_set_new(status, name, json_integer(c.status[code]));
     }
-    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "requests", (json_int_t)c.requests, "tokens",
-                             (json_int_t)c.tokens, "packages", (json_int_t)c.packages, "assets", (json_int_t)c.assets,
-                             "folders", (json_int_t)c.folders, "deletes", (json_int_t)c.deletes, "tests", (json_int_t)c.tests,
-                             "refused", (json_int_t)c.refused, "bytes", (json_int_t)c.bytes, "status", status);
+    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "requests", (json_int_t)c.requests,
+                             "tokens", (json_int_t)c.tokens, "packages", (json_int_t)c.packages, "assets",
+                             (json_int_t)c.assets, "folders", (json_int_t)c.folders, "deletes", (json_int_t)c.deletes,
+                             "tests", (json_int_t)c.tests, "refused", (json_int_t)c.refused, "bytes",
+                             (json_int_t)c.bytes, "status", status);
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;

@@ -53,8 +53,9 @@ static void count_line(struct view *v, int64_t assets, int64_t bytes)
 static void folder_card(struct view *v, const struct folder *f)
 {
     const char *below = path_below(f->path, store_root(v->site->store));
-    view_put(v, "<li><a class=\"folder\" href=\"/at/%u%s\"><svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
-                "<path d=\"M3 5h6l2 2h10v12H3z\"/></svg><span><b><bdi>%t</bdi></b><span class=\"quiet\">",
+    view_put(v,
+             "<li><a class=\"folder\" href=\"/at/%u%s\"><svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
+             "<path d=\"M3 5h6l2 2h10v12H3z\"/></svg><span><b><bdi>%t</bdi></b><span class=\"quiet\">",
              below, v->suffix, f->title);
     count_line(v, f->assets, f->bytes);
     view_put(v, "</span>%s</span></a></li>", f->is_public ? "<span class=\"chip open\">public</span>" : "");
@@ -73,7 +74,8 @@ static void folder_cards(struct view *v, const struct listing *l)
         view_put(v, "</ul>");
     }
     if (hidden > 0)
-        view_put(v, "<p class=\"note\">%d %s not public.</p>", (int64_t)hidden, hidden == 1 ? "folder is" : "folders are");
+        view_put(v, "<p class=\"note\">%d %s not public.</p>", (int64_t)hidden,
+                 hidden == 1 ? "folder is" : "folders are");
 }
 
 static const char *shown_type(const struct node *n)
@@ -147,10 +149,12 @@ static void asset_cards(struct view *v, const struct listing *l)
 static void nothing_published(struct view *v)
 {
     const char *watched = v->site->watched;
-    view_put(v, "<section class=\"empty\"><h2>Nothing published yet</h2><p>Drop a file into a folder that brandsync watches, "
-                "and it stands here a moment later:</p><pre>cp ~/Pictures/*.jpg %t/</pre><p class=\"quiet\">Nothing comes? "
-                "<code>brandsync status</code> says why.</p></section>",
-             watched ? SHELL(watched) : "WATCHED-FOLDER");
+    view_put(
+        v,
+        "<section class=\"empty\"><h2>Nothing published yet</h2><p>Drop a file into a folder that brandsync watches, "
+        "and it stands here a moment later:</p><pre>cp ~/Pictures/*.jpg %t/</pre><p class=\"quiet\">Nothing comes? "
+        "<code>brandsync status</code> says why.</p></section>",
+        watched ? SHELL(watched) : "WATCHED-FOLDER");
 }
 
 static void nothing_here(struct view *v, const struct listing *l)
@@ -158,8 +162,10 @@ static void nothing_here(struct view *v, const struct listing *l)
     if (l->assets > 0)
         return;
     if (v->request->search)
-        view_put(v, "<section class=\"empty\"><h2>Nothing found</h2><p>No asset below this folder has "
-                    "<q><bdi>%t</bdi></q> in its name or title.</p></section>", v->request->search);
+        view_put(v,
+                 "<section class=\"empty\"><h2>Nothing found</h2><p>No asset below this folder has "
+                 "<q><bdi>%t</bdi></q> in its name or title.</p></section>",
+                 v->request->search);
     else if (l->is_bare && !v->request->as_guest && str_eq(v->path, store_root(v->site->store)))
         nothing_published(v);
     else if (l->folders == 0)
@@ -175,7 +181,10 @@ static void folder_view(struct view *v, const struct node *n)
     const char *title = node_property(n, "jcr:content/jcr:title");
     view_begin(v, is_root ? v->site->tenant : path_name(v->path));
     crumbs(v);
-    view_put(v, "<h1><bdi>%t</bdi></h1><p class=\"sum\">", title && *title ? title : is_root ? v->site->tenant : path_name(v->path));
+    view_put(v, "<h1><bdi>%t</bdi></h1><p class=\"sum\">",
+             title && *title ? title
+             : is_root       ? v->site->tenant
+                             : path_name(v->path));
     count_line(v, l.all_assets, l.all_bytes);
     view_put(v, " ");
     visibility(v, v->path);
@@ -225,7 +234,8 @@ static void asset_view(struct view *v, const struct node *n)
     view_put(v, "</p><article class=\"detail\"><div class=\"preview\">");
     thumbnail(v, n, below, true);
     if (n->bytes >= 0)
-        view_put(v, "<p><a class=\"button\" href=\"/asset/%u%s\" download>Download the original</a></p>", below, v->suffix);
+        view_put(v, "<p><a class=\"button\" href=\"/asset/%u%s\" download>Download the original</a></p>", below,
+                 v->suffix);
     view_put(v, "</div><div class=\"facts\">");
     asset_facts(v, n);
     view_put(v, "</div></article>");
@@ -255,8 +265,12 @@ static void original(struct view *v, const struct node *n)
         not_found(v);
         return;
     }
-    *v->reply = (struct page_reply){.status = 200, .type = picture ? picture : "application/octet-stream", .is_download = !picture,
-                                    .body = v->reply->body, .fd = fd, .bytes = now.st_size};
+    *v->reply = (struct page_reply){.status = 200,
+                                    .type = picture ? picture : "application/octet-stream",
+                                    .is_download = !picture,
+                                    .body = v->reply->body,
+                                    .fd = fd,
+                                    .bytes = now.st_size};
 }
 
 /* The node at "PREFIX..." as far as this viewer may see it. The path is anybody's. */
@@ -289,7 +303,8 @@ static const struct {
     {"/at/", NODE_FOLDER, folder_view},
 };
 
-static bool show(struct view *v, const char *prefix, enum node_kind kind, void (*shows)(struct view *, const struct node *))
+static bool show(struct view *v, const char *prefix, enum node_kind kind,
+                 void (*shows)(struct view *, const struct node *))
 {
     AUTO(mem_freep) char *path = NULL;
     struct node n;

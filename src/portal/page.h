@@ -34,7 +34,8 @@ struct listing {
     size_t nodes;
     struct folder *folder; /* the children that are folders, by name */
     size_t folders;
-    struct node **asset; /* the children that are visible assets, or with a search all below that match; new ones first */
+    /* the children that are visible assets, or with a search all below that match; new ones first */
+    struct node **asset;
     size_t assets;
     int64_t all_assets, all_bytes; /* of all below, as far as visible */
     bool is_bare;                  /* no asset below, visible or not */

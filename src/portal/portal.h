@@ -39,10 +39,10 @@ struct node {
     enum node_kind kind;
     struct property *property;
     size_t properties;
-    int64_t bytes;     /* of the original; -1: none */
-    char sha256[65];   /* of the original as stored */
+    int64_t bytes;   /* of the original; -1: none */
+    char sha256[65]; /* of the original as stored */
     int64_t arrived_ms;
-    int64_t request;   /* the journal's number of the request that brought it */
+    int64_t request; /* the journal's number of the request that brought it */
 };
 void node_release(struct node *n);
 const char *node_property(const struct node *n, const char *name); /* NULL: not there */
@@ -60,11 +60,12 @@ const char *store_root(const struct store *s);
  * power cut may take the last changes.) */
 struct store_put {
     char *path;
-    enum node_kind kind; /* differs from what is there: what is there goes, with all below it */
+    enum node_kind kind;       /* differs from what is there: what is there goes, with all below it */
     struct property *property; /* all that the node will have */
     size_t properties;
     char *spooled; /* file in DIR/tmp that becomes the original; NULL: none is sent */
-    int64_t bytes; /* of the spooled file, or of the original that is there and stays; -1: no original, one that is there goes */
+    /* Of the spooled file, or of the original that is there and stays; -1: no original, one that is there goes. */
+    int64_t bytes;
     char sha256[65];
 };
 struct store_change {
@@ -85,12 +86,12 @@ void store_change_release(struct store_change *change);
 /* May anybody change this path? Only strictly below the tenant's root or below /content/dam/collections. */
 bool store_may_change(const struct store *s, const char *path, struct err *e) MUST_CHECK;
 
-bool store_get(struct store *s, const char *path, struct node *copy);     /* false: no such node */
+bool store_get(struct store *s, const char *path, struct node *copy); /* false: no such node */
 bool store_has(struct store *s, const char *path);
 /* Copies of the children of `path` (or of all below it), paths in byte order. Free each, then the array. */
 struct node *store_list(struct store *s, const char *path, bool is_deep, size_t *count);
-int store_original(struct store *s, const char *path);                    /* descriptor for reading, -1: none */
-int store_spool(struct store *s, char **path_out, struct err *e);         /* a new file in DIR/tmp */
+int store_original(struct store *s, const char *path);            /* descriptor for reading, -1: none */
+int store_spool(struct store *s, char **path_out, struct err *e); /* a new file in DIR/tmp */
 /* Public or not, and the folder that decided: the nearest folder at or above `path` with jcr:content/publicFolder.
  * `by` (the caller frees it) is NULL when none says anything (then: not public). */
 bool store_is_public(struct store *s, const char *path, char **by);
@@ -140,7 +141,8 @@ struct journal_line {
     int status;
     const char *method, *path, *kind;
     const char *client_id, *detail; /* NULL: none */
-    const char *assets;             /* paths separated by '\n': "PATH" an asset, "PATH/" what is none, "-PATH" what went; NULL: none */
+    /* paths separated by '\n': "PATH" an asset, "PATH/" what is none, "-PATH" what went; NULL: none */
+    const char *assets;
 };
 void journal_write(struct journal *j, const struct journal_line *line);
 /* Since this start: {"requests":N,"tokens":N,"packages":N,"assets":N,"folders":N,"deletes":N,"tests":N,"refused":N,
@@ -179,7 +181,8 @@ void credential_digest(char hex[65], const char *secret);
 
 struct registration {
     enum credential_kind kind;
-    const char *client_id;        /* NULL: a new one. One that is there gets one more certificate (jwt) or secret (oauth) */
+    /* NULL: a new one. One that is there gets one more certificate (jwt) or secret (oauth). */
+    const char *client_id;
     const char *certificate_file; /* jwt */
     const char *scopes;           /* separated by commas; NULL: the usual ones */
 };
@@ -198,8 +201,10 @@ struct ims *ims_open(const char *dir, int64_t token_life_ms, struct err *e) MUST
 struct ims_form {
     const char *authority, *client_id, *client_secret, *jwt_token, *grant_type, *scope;
 };
-int ims_exchange_jwt(struct ims *i, const struct ims_form *form, int64_t now_ms, struct buf *reply); /* protocol.md 1.1 */
-int ims_token(struct ims *i, const struct ims_form *form, int64_t now_ms, struct buf *reply);        /* protocol.md 1.4 */
+/* protocol.md 1.1 */
+int ims_exchange_jwt(struct ims *i, const struct ims_form *form, int64_t now_ms, struct buf *reply);
+/* protocol.md 1.4 */
+int ims_token(struct ims *i, const struct ims_form *form, int64_t now_ms, struct buf *reply);
 /* The Authorization header's value as received, or NULL. false: missing, unknown or expired -> 401. client_id_out (may be
  * NULL) is the caller's. */
 bool ims_allows(struct ims *i, const char *authorization, int64_t now_ms, char **client_id_out);
@@ -249,8 +254,8 @@ extern const char page_css[];
 /* --- server: both listeners ---------------------------------------------------------------------------- */
 
 struct server_opts {
-    const char *listen;        /* 127.0.0.1 or ::1 */
-    int port, page_port;       /* 0: any free one */
+    const char *listen;               /* 127.0.0.1 or ::1 */
+    int port, page_port;              /* 0: any free one */
     bool port_moves, page_port_moves; /* when taken: the next free one above it */
     const char *importer_path;
     const struct authority *authority;
@@ -260,7 +265,8 @@ struct server_opts {
     struct page_site page;
 };
 struct server;
-struct server *server_start(const struct server_opts *o, struct err *e) MUST_CHECK; /* all but `listen` must outlive it */
+/* all but `listen` must outlive it */
+struct server *server_start(const struct server_opts *o, struct err *e) MUST_CHECK;
 int server_port(const struct server *s);
 int server_page_port(const struct server *s);
 void server_stop(struct server *s);

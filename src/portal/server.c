@@ -28,12 +28,14 @@ static const char *const page_headers[][2] = {
     {"Cross-Origin-Resource-Policy", "same-origin"},
     {"Cache-Control", "no-store"},
 };
-#define PAGE_POLICY "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+#define PAGE_POLICY                                                                                                    \
+    "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 static enum MHD_Result send_page(struct MHD_Connection *connection, struct page_reply *r)
 {
     bool is_page = r->fd < 0;
-    struct MHD_Response *response = is_page ? MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_MUST_COPY)
+    struct MHD_Response *response = is_page ? MHD_create_response_from_buffer(r->body.len, r->body.data,
+                                                                              MHD_RESPMEM_MUST_COPY)
                                             : MHD_create_response_from_fd64((uint64_t)r->bytes, r->fd);
     if (!response) {
         fd_close(&r->fd);
@@ -87,8 +89,9 @@ static void page_get(struct server *s, struct MHD_Connection *connection, const 
     page_answer(&s->opts.page, &request, r);
 }
 
-static enum MHD_Result on_page_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
-                                       const char *version UNUSED, const char *data UNUSED, size_t *len, void **state)
+static enum MHD_Result on_page_request(void *arg, struct MHD_Connection *connection, const char *path,
+                                       const char *method, const char *version UNUSED, const char *data UNUSED,
+                                       size_t *len, void **state)
 {
     static int begun;
     if (!*state) {
@@ -159,9 +162,7 @@ static int listen_at(const char *host, int *port)
         listen(fd, BACKLOG) < 0 || getsockname(fd, &a.any, &len) < 0)
         return -1;
     *port = ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
-    int result = fd;
-    fd = -1;
-    return result;
+    return fd_take(&fd);
 }
 
 static int listen_near(const char *host, int wanted, bool moves, int *port, struct err *e)
@@ -193,14 +194,14 @@ static bool start_tls(struct server *s, struct err *e)
     int fd = listen_near(o->listen, o->port, o->port_moves, &s->port, e);
     if (fd < 0)
         return false;
-    s->tls = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_TLS |
-                                  MHD_USE_ITC | MHD_USE_ERROR_LOG,
+    s->tls = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                                  MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG,
                               0, NULL, NULL, call_on_request, &s->opts, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
                               MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_KEY, o->authority->key,
                               MHD_OPTION_HTTPS_MEM_CERT, o->authority->certificate, MHD_OPTION_HTTPS_PRIORITIES,
-                              "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", MHD_OPTION_NOTIFY_COMPLETED, call_on_end, NULL,
-                              MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                              (unsigned)IDLE_S, MHD_OPTION_END);
+                              "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", MHD_OPTION_NOTIFY_COMPLETED, call_on_end,
+                              NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                              MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_END);
     if (s->tls)
         return true;
     fd_close(&fd);
@@ -213,10 +214,10 @@ static bool start_plain(struct server *s, struct err *e)
     int fd = listen_near(o->listen, o->page_port, o->page_port_moves, &s->page_port, e);
     if (fd < 0)
         return false;
-    s->plain = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                                on_page_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-                                MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                                (unsigned)IDLE_S, MHD_OPTION_END);
+    s->plain = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
+                                NULL, NULL, on_page_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+                                MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_END);
     if (s->plain)
         return true;
     fd_close(&fd);

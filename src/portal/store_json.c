@@ -11,8 +11,9 @@ static void add_text(struct buf *out, const char *text)
 {
     buf_char(out, '"');
     for (const char *c = text; *c;) {
-        size_t plain = strcspn(c, "\"\\\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17"
-                                  "\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+        size_t plain = 0;
+        while ((uint8_t)c[plain] >= ' ' && c[plain] != '"' && c[plain] != '\\')
+            plain++;
         buf_add(out, c, plain);
         c += plain;
         if (*c)
@@ -81,8 +82,8 @@ static bool parse_put(const json_t *from, const char *tmp, struct store_put *put
     json_object_foreach (properties, name, value) {
         if (!json_is_string(value))
             return false;
-        put->property[put->properties++] =
-            (struct property){.name = str_copy(name), .value = str_copy(json_string_value(value))};
+        put->property[put->properties++] = (struct property){.name = str_copy(name),
+                                                             .value = str_copy(json_string_value(value))};
     }
     return put->kind < NODE_KINDS;
 }

@@ -43,8 +43,8 @@ struct node node_copy(const struct node *n)
     copy.path = str_copy(n->path);
     copy.property = mem_array(n->properties, sizeof *copy.property);
     for (size_t i = 0; i < n->properties; i++)
-        copy.property[i] =
-            (struct property){.name = str_copy(n->property[i].name), .value = str_copy(n->property[i].value)};
+        copy.property[i] = (struct property){.name = str_copy(n->property[i].name),
+                                             .value = str_copy(n->property[i].value)};
     return copy;
 }
 
@@ -140,8 +140,9 @@ static bool is_replaced(const struct store_change *change, const char *path)
 
 static bool drop(struct store *s, struct entry *entry, const struct store_change *change, enum pass pass, struct err *e)
 {
-    while (entry->child) {
-        if (!drop(s, entry->child, change, pass, e))
+    for (struct entry *child = entry->child, *next; child; child = next) {
+        next = child->after;
+        if (!drop(s, child, change, pass, e))
             return false;
     }
     bool is_kept = entry->node.kind == NODE_ASSET && is_replaced(change, entry->node.path);
@@ -162,16 +163,16 @@ static struct entry *entry_new(struct store *s, const char *path, enum node_kind
 struct entry *entry_make(struct store *s, const char *path, enum node_kind kind, enum pass pass, struct err *e)
 {
     struct entry *entry = entry_get(s, path), *parent = NULL;
-    AUTO(mem_freep) char *above = path_parent(path);
     if (entry)
         return entry;
+    AUTO(mem_freep) char *above = path_parent(path);
     if (!str_eq(above, "/") && !(parent = entry_make(s, above, NODE_FOLDER, pass, e)))
         return NULL;
     entry = entry_new(s, path, kind, parent);
     if (kind == NODE_FOLDER) {
         entry->node.property = mem_array(1, sizeof *entry->node.property);
-        entry->node.property[entry->node.properties++] =
-            (struct property){.name = str_copy("jcr:primaryType"), .value = str_copy("sling:Folder")};
+        entry->node.property[entry->node.properties++] = (struct property){.name = str_copy("jcr:primaryType"),
+                                                                           .value = str_copy("sling:Folder")};
     }
     return pass != PASS_TREE && !disk_make(s, &entry->node, e) ? NULL : entry;
 }

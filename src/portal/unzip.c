@@ -78,7 +78,7 @@ static bool expect(struct unzip *z, size_t want, bool (*step)(struct unzip *, co
     z->want = want;
     z->step = step;
     z->flow = NULL;
-    return want > 0 || step(z, NULL, e);
+    return want > 0 || step(z, (const uint8_t *)"", e);
 }
 
 /* --- the data of an entry ---------------------------------------------------------------------------------------- */

@@ -46,9 +46,9 @@ struct part *parts_get(const struct parts *p, const char *path)
 struct part *parts_make(struct parts *p, const char *path)
 {
     struct part *part = parts_get(p, path), *parent = NULL;
-    AUTO(mem_freep) char *above = path_parent(path);
     if (part)
         return part;
+    AUTO(mem_freep) char *above = path_parent(path);
     if (!str_eq(above, "/"))
         parent = parts_make(p, above);
     part = mem_alloc(sizeof *part);
@@ -75,13 +75,13 @@ void part_mark_present(struct part *part)
     }
 }
 
-void part_add(struct part *part, const char *name, const char *value)
+void part_add(struct part *part, char *name, char *value)
 {
     if (part->properties == part->size) {
         part->size = MAX(2 * part->size, 8);
         part->property = mem_grow(part->property, part->size, sizeof *part->property);
     }
-    part->property[part->properties++] = (struct property){.name = str_copy(name), .value = str_copy(value)};
+    part->property[part->properties++] = (struct property){.name = name, .value = value};
 }
 
 void parts_release(struct parts *p)
@@ -164,13 +164,11 @@ char *jcr_path(const char *entry_name, struct err *e)
 
 static bool remember(struct vault *v, const char *name, struct err *e)
 {
-    if (map_get(&v->seen, name))
-        return err_set(e, ERR_REFUSED, "an entry comes twice: '%s'", name);
     if (v->name.count == ENTRIES_MAX)
         return err_set(e, ERR_REFUSED, "the package has more than %d entries", ENTRIES_MAX);
     strlist_add(&v->name, name);
-    map_put(&v->seen, v->name.item[v->name.count - 1], v);
-    return true;
+    return !map_put(&v->seen, v->name.item[v->name.count - 1], v) ||
+           err_set(e, ERR_REFUSED, "an entry comes twice: '%s'", name);
 }
 
 static bool spool_begin(struct vault *v, struct err *e)

@@ -26,7 +26,8 @@ struct filter {
     struct filter_set **set;
     size_t count;
     struct map by_root;
-    struct strlist above; /* owns the keys of is_above */
+    size_t shortest, longest; /* root */
+    struct strlist above;     /* owns the keys of is_above */
     struct map is_above;
 };
 
@@ -35,7 +36,9 @@ static const char *const mode_names[IMPORT_MODES] = {"replace", "merge", "merge_
 
 struct filter *filter_new(void)
 {
-    return mem_alloc(sizeof(struct filter));
+    struct filter *f = mem_alloc(sizeof *f);
+    f->shortest = SIZE_MAX;
+    return f;
 }
 
 static void remember_above(struct filter *f, const char *root)
@@ -68,6 +71,8 @@ struct filter_set *filter_add(struct filter *f, const char *root, const char *mo
     *set = (struct filter_set){.root = str_copy(root), .mode = m, .place = f->count};
     f->set = mem_grow(f->set, f->count + 1, sizeof *f->set);
     f->set[f->count++] = set;
+    f->shortest = MIN(f->shortest, strlen(root));
+    f->longest = MAX(f->longest, strlen(root));
     set->same = map_put(&f->by_root, set->root, set);
     remember_above(f, root);
     return set;
@@ -124,10 +129,11 @@ struct coverage filter_look(const struct filter *f, const char *path)
 {
     struct coverage found = {.mode = MODE_REPLACE};
     size_t place = SIZE_MAX;
-    char above[JCR_PATH_MAX];
-    snprintf(above, sizeof above, "%s", path);
+    AUTO(mem_freep) char *above = str_copy(path);
     for (char *end = above + strlen(above); end > above; end = strrchr(above, '/')) {
         *end = '\0';
+        if ((size_t)(end - above) < f->shortest || (size_t)(end - above) > f->longest)
+            continue;
         for (const struct filter_set *set = map_get(&f->by_root, above); set; set = set->same) {
             found.is_contained = found.is_contained || lets_in(set, path);
             if (set->place < place) {

@@ -41,7 +41,7 @@ struct part *parts_get(const struct parts *p, const char *path); /* NULL: not th
 struct part *parts_make(struct parts *p, const char *path);      /* with its parents; absolute clean paths only */
 void part_mark_present(struct part *part);                       /* with its parents */
 bool is_passed_by(const struct part *part);                      /* false for NULL: does the importer come by? */
-void part_add(struct part *part, const char *name, const char *value);
+void part_add(struct part *part, char *name, char *value); /* takes both */
 void parts_release(struct parts *p);
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
@@ -55,7 +55,7 @@ char *jcr_path(const char *entry_name, struct err *e);
 
 enum import_mode { MODE_REPLACE, MODE_MERGE, MODE_MERGE_PROPERTIES, MODE_UPDATE, MODE_UPDATE_PROPERTIES, IMPORT_MODES };
 
-struct filter; /* zeroed = empty */
+struct filter;
 struct filter *filter_new(void);
 struct filter_set *filter_add(struct filter *f, const char *root, const char *mode, struct err *e);
 bool filter_add_rule(struct filter_set *set, bool is_include, const char *pattern, struct err *e) MUST_CHECK;

@@ -142,13 +142,14 @@ static bool put_has(const struct store_put *put, const char *name)
     return false;
 }
 
-static void put_add(struct draft *d, char *name, const char *value)
+/* Takes both. */
+static void put_add(struct draft *d, char *name, char *value)
 {
     if (d->put.properties == d->size) {
         d->size = MAX(2 * d->size, 16);
         d->put.property = mem_grow(d->put.property, d->size, sizeof *d->put.property);
     }
-    d->put.property[d->put.properties++] = (struct property){.name = name, .value = str_copy(value)};
+    d->put.property[d->put.properties++] = (struct property){.name = name, .value = value};
 }
 
 static bool property_stays(const struct plan *p, const char *holder, const char *name)
@@ -171,7 +172,7 @@ static void keep_old(const struct plan *p, struct draft *d)
         const struct property *old = &before->property[i];
         AUTO(mem_freep) char *holder = holder_path(before->path, old->name);
         if (property_stays(p, holder, old->name))
-            put_add(d, str_copy(old->name), old->value);
+            put_add(d, str_copy(old->name), str_copy(old->value));
         else
             d->is_changed = true;
     }
@@ -188,7 +189,8 @@ static bool is_imported(const struct plan *p, const struct draft *d, const struc
            !(d->part->has_before && node_property(&d->part->before, type));
 }
 
-static void add_new(const struct plan *p, struct draft *d, const struct part *part)
+/* Takes the part's values: nobody asks for them any more. */
+static void add_new(const struct plan *p, struct draft *d, struct part *part)
 {
     const char *relative = path_below(part->path, d->part->path);
     if (part->properties == 0 || !is_imported(p, d, part))
@@ -199,7 +201,7 @@ static void add_new(const struct plan *p, struct draft *d, const struct part *pa
             free(name);
             continue;
         }
-        put_add(d, name, part->property[i].value);
+        put_add(d, name, take(&part->property[i].value));
         d->is_changed = true;
     }
 }
@@ -240,10 +242,10 @@ static bool fill(const struct plan *p, struct draft *d, struct err *e)
 {
     keep_old(p, d);
     add_new(p, d, d->part);
-    for (const struct part *member = d->part->member; member; member = member->next)
+    for (struct part *member = d->part->member; member; member = member->next)
         add_new(p, d, member);
     if (!put_has(&d->put, TYPE))
-        put_add(d, str_copy(TYPE), "sling:Folder");
+        put_add(d, str_copy(TYPE), str_copy("sling:Folder"));
     return plan_original(p, d, e) && check_asset(&d->put, e);
 }
 

@@ -192,14 +192,14 @@ static char *qualified(struct reader *r, const char *expat_name)
     const char *local = strchr(expat_name, SEPARATOR);
     size_t i = 0, uri = local ? (size_t)(local - expat_name) : 0;
     while (local && i < ARRAY_LEN(namespaces) &&
-           !(strlen(namespaces[i].uri) == uri && strncmp(namespaces[i].uri, expat_name, uri) == 0))
+           !(strncmp(namespaces[i].uri, expat_name, uri) == 0 && !namespaces[i].uri[uri]))
         i++;
     if (i == ARRAY_LEN(namespaces)) {
         refuse(r, "the namespace is not registered:", expat_name);
         return NULL;
     }
-    if (local)
-        buf_printf(&name, "%s:", namespaces[i].prefix);
+    if (local && buf_str(&name, namespaces[i].prefix))
+        buf_char(&name, ':');
     local = local ? local + 1 : expat_name;
     add_name(&name, local, strlen(local));
     return buf_take(&name);
@@ -221,7 +221,7 @@ static char *plain_value(const char *value)
     struct buf plain = BUF_INIT(XML_MAX);
     const char *type_end = value[0] == '{' ? strchr(value, '}') : NULL;
     value = type_end ? type_end + 1 : value;
-    if (value[0] == '[')
+    if (value[0] == '[' || !strchr(value, '\\'))
         return str_copy(value);
     for (const char *c = value; *c; c++) {
         int code = c[0] == '\\' && c[1] == 'u' ? read_hex4(c + 2) : -1;
@@ -242,11 +242,10 @@ static bool add_properties(struct docview *d, struct part *part, const char **at
 {
     const char *type = NULL;
     for (; *attribute; attribute += 2) {
-        AUTO(mem_freep) char *name = qualified(&d->reader, attribute[0]);
-        AUTO(mem_freep) char *value = plain_value(attribute[1]);
+        char *name = qualified(&d->reader, attribute[0]);
         if (!name)
             return false;
-        part_add(part, name, value);
+        part_add(part, name, plain_value(attribute[1]));
         if (str_eq(name, "jcr:primaryType"))
             type = part->property[part->properties - 1].value;
     }

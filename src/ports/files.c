@@ -89,8 +89,7 @@ static bool real_open_file(void *arg, int root, const char *below, int *fd, stru
         return err_cause(e, CAUSE_FILE_GONE);
     }
     seen_from_stat(seen, &st);
-    *fd = file;
-    file = -1;
+    *fd = fd_take(&file);
     return true;
 }
 

@@ -159,11 +159,13 @@ bool check_host(char **text, struct complaint *c)
 /* --- headers ------------------------------------------------------------------------------------------- */
 
 /* What the protocols set themselves, or what frames a request. */
+/* clang-format off */
 static const char *const own_headers[] = {
     "Accept-Encoding", "Action", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type",
     "Digest", "Expect", "Handle", "Host", "Keep-Alive", "Path", "Proxy-Authorization", "Proxy-Connection", "Range",
     "TE", "Trailer", "Transfer-Encoding", "Upgrade", "x-api-key",
 };
+/* clang-format on */
 
 bool check_header(char **text, struct complaint *c)
 {

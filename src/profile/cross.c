@@ -34,8 +34,8 @@ static const struct {
 static bool has_value(struct load *l, const char *path, bool is_list)
 {
     const yaml_node_t *node = document_find(l->document, path);
-    bool is_empty = node && is_list && node->type == YAML_SEQUENCE_NODE
-                    && node->data.sequence.items.start == node->data.sequence.items.top;
+    bool is_empty = node && is_list && node->type == YAML_SEQUENCE_NODE &&
+                    node->data.sequence.items.start == node->data.sequence.items.top;
     return node && !is_empty;
 }
 
@@ -55,8 +55,8 @@ static void check_identity(struct load *l)
     const struct profile_identity *id = &l->profile->identity;
     const yaml_node_t *map = document_find(l->document, "identity"),
                       *mode = document_find(l->document, "identity.mode");
-    bool is_understood =
-        !mode || (mode->type == YAML_SCALAR_NODE && str_eq(node_text(mode), identity_mode_name(id->mode)));
+    bool is_understood = !mode ||
+                         (mode->type == YAML_SCALAR_NODE && str_eq(node_text(mode), identity_mode_name(id->mode)));
     if (!map || map->type != YAML_MAPPING_NODE || !is_understood)
         return;
     check_needed(l, id->mode);

@@ -17,7 +17,7 @@ static const struct named_file {
     {"tenant.client_certificate_file", offsetof(struct profile, tenant.client_certificate_file), false, true,
      NULL}, /* its key is in it */
     {"identity.client_secret_file", offsetof(struct profile, identity.client_secret_file), false, true,
-     "brandsync secret set"},
+     "write the client secret of the credential into that file"},
     {"identity.private_key_file", offsetof(struct profile, identity.private_key_file), true, true,
      "brandsync key create"},
     {"identity.certificate_file", offsetof(struct profile, identity.certificate_file), true, false,

@@ -19,13 +19,12 @@ static void fill(struct complaint *c, const char *hint, const char *fmt, va_list
     snprintf(c->hint, sizeof(c->hint), "%s", hint ? hint : "");
 }
 
-bool complain(struct complaint *c, const char *hint, const char *fmt, ...)
+void complaint_set(struct complaint *c, const char *hint, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     fill(c, hint, fmt, args);
     va_end(args);
-    return false;
 }
 
 bool warn(struct complaint *c, const char *hint, const char *fmt, ...)

@@ -33,8 +33,9 @@ struct complaint {
     char hint[300];
 };
 /* Both fill `c`; `hint` may be NULL. Use: return complain(c, "expected ...", "%s is not ...", SHOWN(text)); */
-bool complain(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4); /* false */
-bool warn(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4);     /* true */
+#define complain(...) (complaint_set(__VA_ARGS__), false)
+void complaint_set(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4);
+bool warn(struct complaint *c, const char *hint, const char *fmt, ...) PRINTF(3, 4); /* true */
 
 /* A value of the file in a message: always in quotes, safe for a terminal, shortened. */
 char *shown(char *out, size_t size, const char *text);
@@ -64,11 +65,11 @@ static inline const char *node_text(const yaml_node_t *scalar)
 
 enum key_type {
     KEY_TEXT,
-    KEY_TEXTS,    /* a list of texts */
-    KEY_LINE,     /* the same, and one text with commas or blanks between */
-    KEY_WORD,     /* one of `words`, stored as its index: an enum */
-    KEY_FLAG,     /* one of two `words`, stored as a bool: the second is true */
-    KEY_BOOL,     /* true or false */
+    KEY_TEXTS, /* a list of texts */
+    KEY_LINE,  /* the same, and one text with commas or blanks between */
+    KEY_WORD,  /* one of `words`, stored as its index: an enum */
+    KEY_FLAG,  /* one of two `words`, stored as a bool: the second is true */
+    KEY_BOOL,  /* true or false */
     KEY_INT,
     KEY_DURATION, /* milliseconds */
     KEY_MAP,      /* keys `below` */
@@ -79,7 +80,7 @@ enum key_type {
 struct key {
     const char *name;
     enum key_type type;
-    size_t at;                /* offset in the struct of its map; NOT_STORED: checked only */
+    size_t at; /* offset in the struct of its map; NOT_STORED: checked only */
     bool is_required;
     const char *standard;     /* the default as one would write it, lists with blanks between; NULL: none */
     int64_t min, max;         /* KEY_INT, KEY_DURATION */
@@ -103,18 +104,18 @@ union value {
     int64_t wide;
 };
 bool value_parse(const struct key *k, const char *text, union value *out, struct complaint *c) MUST_CHECK;
-void value_store(const struct key *k, union value *v, void *field); /* field NULL: lets go of it */
+void value_store(const struct key *k, union value *v, void *field);        /* field NULL: lets go of it */
 void value_print(const struct key *k, const void *field, struct buf *out); /* nothing for what has no value */
 void value_release(const struct key *k, void *field);
-void value_expected(const struct key *k, char *out, size_t size);   /* expected 1 to 8 */
-void value_quote(struct buf *out, const char *text);                /* a YAML scalar that reads back as this text */
+void value_expected(const struct key *k, char *out, size_t size); /* expected 1 to 8 */
+void value_quote(struct buf *out, const char *text);              /* a YAML scalar that reads back as this text */
 bool value_is_built(const struct key *k, const char *word);
 size_t words_count(const char *const *words);
 
 /* --- checks of one text ------------------------------------------------------------------------------- */
 
-bool check_line(char **text, struct complaint *c);    /* no control characters: for every text without another check */
-bool check_dir(char **text, struct complaint *c);     /* absolute and clean; a trailing '/' is cut */
+bool check_line(char **text, struct complaint *c); /* no control characters: for every text without another check */
+bool check_dir(char **text, struct complaint *c);  /* absolute and clean; a trailing '/' is cut */
 bool check_file(char **text, struct complaint *c);
 bool check_to(char **text, struct complaint *c);
 bool check_root(char **text, struct complaint *c);

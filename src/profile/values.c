@@ -202,8 +202,8 @@ static bool is_plain_scalar(const char *text)
 /* What YAML folds, or does not allow to stand as it is. */
 static bool needs_escape(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029 || code == 0xFEFF
-        || code == 0xFFFE || code == 0xFFFF;
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029 || code == 0xFEFF ||
+           code == 0xFFFE || code == 0xFFFF;
 }
 
 static void quote_character(struct buf *out, const char *text, size_t bytes, uint32_t code)

@@ -224,8 +224,8 @@ static void read_maps(struct load *l, const struct key *k, yaml_node_t *node, co
 
 static bool is_empty(const yaml_node_t *node)
 {
-    return (node->type == YAML_SEQUENCE_NODE && node->data.sequence.items.start == node->data.sequence.items.top)
-        || (node->type == YAML_MAPPING_NODE && node->data.mapping.pairs.start == node->data.mapping.pairs.top);
+    return (node->type == YAML_SEQUENCE_NODE && node->data.sequence.items.start == node->data.sequence.items.top) ||
+           (node->type == YAML_MAPPING_NODE && node->data.mapping.pairs.start == node->data.mapping.pairs.top);
 }
 
 /* Lists and maps; single values are looked at word by word. */

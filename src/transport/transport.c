@@ -42,6 +42,7 @@ void transport_free(struct transport *t)
 struct headers {
     const char *line[HEADERS_MAX];
     size_t count;
+    char digest[sizeof("Digest: SHA-256=") + 64]; /* the last line where one is sent */
 };
 
 static void add(struct headers *h, const char *line)
@@ -154,15 +155,15 @@ static bool import_without_digest(struct transport *t, struct question *q, struc
 static bool import(struct transport *t, struct question *q, struct headers *h, struct transport_answer *answer,
                    struct err *e)
 {
-    char digest[sizeof("Digest: SHA-256=") + 64], hex[65];
+    char hex[65];
     bool has_digest = q->body && q->body->digest && t->tenant->digest == DIGEST_ALWAYS && !t->miscounts_digests;
     struct words w = {0};
 
     if (has_digest) {
         if (!q->body->digest(q->body->arg, hex, e))
             return false;
-        snprintf(digest, sizeof(digest), "Digest: SHA-256=%s", hex);
-        add(h, digest);
+        snprintf(h->digest, sizeof(h->digest), "Digest: SHA-256=%s", hex);
+        add(h, h->digest);
         q->request.headers = h->count;
     }
     if (import_once(t, q, &w, answer, e))

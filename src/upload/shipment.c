@@ -99,6 +99,19 @@ static bool may_go(const struct shipment *s, const struct package_item *item, st
     return package_item_check(s->u->opts.profile->tenant.root, item, e);
 }
 
+/* What was not known when it was decided: an empty or a huge file is looked at again, and then held with its reason. */
+static bool is_held(const struct shipment *s, const struct asset *a, struct err *e)
+{
+    const struct profile_folder *f = &s->u->opts.profile->folder[a->receipt->job->folder];
+    bool is_empty = a->receipt->bytes == 0 && f->holds_empty;
+
+    if (!is_empty && a->receipt->bytes <= DISTRIBUTION_MAX_BYTES)
+        return false;
+    err_set(e, ERR_CHANGED, is_empty ? "the file is empty" : "larger than the portal's importer can take");
+    err_cause(e, is_empty ? CAUSE_ASSET_EMPTY : CAUSE_ASSET_TOO_LARGE);
+    return true;
+}
+
 /* False: its receipt is settled, it does not go. */
 static bool gather_asset(struct shipment *s, struct receipt *r)
 {
@@ -113,7 +126,8 @@ static bool gather_asset(struct shipment *s, struct receipt *r)
         return false;
     }
     *item = asset_item(a);
-    bool is_good = may_go(s, item, &e) && (!asset_may_be_unchanged(a) || asset_fingerprint(a, s->u, &is_unchanged, &e));
+    bool is_good = !is_held(s, a, &e) && may_go(s, item, &e) &&
+                   (!asset_may_be_unchanged(a) || asset_fingerprint(a, s->u, &is_unchanged, &e));
     if (is_good && !is_unchanged) {
         asset_rewind(a);
         return true;

@@ -198,14 +198,10 @@ static const struct {
     bool is_named, takes_ignored;
     void (*handle)(struct watch *w, const struct news *n);
 } handlers[] = {
-    {IN_CREATE, true, false, on_create},
-    {IN_CLOSE_WRITE, true, false, on_written},
-    {IN_DELETE, true, false, on_delete},
-    {IN_MOVED_FROM, true, false, on_moved_from},
-    {IN_MOVED_TO, true, true, on_moved_to},
-    {IN_MOVE_SELF, false, false, on_move_self},
-    {IN_UNMOUNT, false, false, on_unmount},
-    {IN_IGNORED, false, false, on_ignored},
+    {IN_CREATE, true, false, on_create},    {IN_CLOSE_WRITE, true, false, on_written},
+    {IN_DELETE, true, false, on_delete},    {IN_MOVED_FROM, true, false, on_moved_from},
+    {IN_MOVED_TO, true, true, on_moved_to}, {IN_MOVE_SELF, false, false, on_move_self},
+    {IN_UNMOUNT, false, false, on_unmount}, {IN_IGNORED, false, false, on_ignored},
 };
 
 static void handle_named(struct watch *w, const struct inotify_event *raw, struct news *n, size_t i)

@@ -39,7 +39,8 @@ static bool dir_follow(struct node *known, struct node *parent, const char *name
 }
 
 /* Watches `name` in `parent` (NULL: a root). Returns its node, which may be an unwatched one; NULL: it is not there. */
-static struct node *dir_watch(struct watch *w, struct node *parent, int folder, const char *name, uint64_t round, bool *is_known)
+static struct node *dir_watch(struct watch *w, struct node *parent, int folder, const char *name, uint64_t round,
+                              bool *is_known)
 {
     AUTO(mem_freep) char *path = parent ? node_path(parent, name) : str_copy(name);
     int error = 0;
@@ -79,7 +80,8 @@ static void dir_list(struct watch *w, struct node *node, struct scan *scan, bool
 }
 
 /* Known already means: whoever made it known has it listed, unless all are to be listed. */
-static void dir_follow_up(struct watch *w, struct node *parent, const char *name, struct scan *scan, bool is_new, bool is_whole)
+static void dir_follow_up(struct watch *w, struct node *parent, const char *name, struct scan *scan, bool is_new,
+                          bool is_whole)
 {
     bool is_known;
     struct node *node = dir_watch(w, parent, node_folder(parent), name, scan ? scan->round : 0, &is_known);

@@ -53,6 +53,17 @@ void node_unhold(struct node *node)
     free(node);
 }
 
+/* Before `end`, with the '/' that parts it from what comes before. */
+static char *prepend(const char *path, char *end, const char *part)
+{
+    size_t len = strlen(part);
+    end -= len;
+    memcpy(end, part, len);
+    if (end > path)
+        *--end = '/';
+    return end;
+}
+
 /* Written from its end, so that the depth does not matter. */
 char *node_path(const struct node *node, const char *name)
 {
@@ -60,14 +71,10 @@ char *node_path(const struct node *node, const char *name)
     for (const struct node *n = node; n; n = n->parent)
         len += strlen(n->name) + (n->parent ? 1 : 0);
     char *path = mem_alloc(len + 1), *end = path + len;
-    for (const struct node *n = node; end > path; n = name ? n : n->parent, name = NULL) {
-        const char *part = name ? name : n->name;
-        size_t part_len = strlen(part);
-        end -= part_len;
-        memcpy(end, part, part_len);
-        if (end > path)
-            *--end = '/';
-    }
+    if (name)
+        end = prepend(path, end, name);
+    for (const struct node *n = node; n; n = n->parent)
+        end = prepend(path, end, n->name);
     return path;
 }
 

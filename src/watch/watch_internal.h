@@ -28,10 +28,10 @@ struct node {
     uint64_t round; /* of the latest scan that met it */
     int wd, folder; /* folder: in roots only, see node_folder */
     int refs;
-    bool is_dead;     /* out of the tree, kept for those who hold it */
-    bool is_unread;   /* its last listing failed: nothing is known about what is below */
-    bool is_refused;  /* for want of watches */
-    char *name;       /* of a root: its whole path */
+    bool is_dead;    /* out of the tree, kept for those who hold it */
+    bool is_unread;  /* its last listing failed: nothing is known about what is below */
+    bool is_refused; /* for want of watches */
+    char *name;      /* of a root: its whole path */
 };
 
 struct tree {
@@ -80,7 +80,7 @@ struct task {
     struct node *node;
     struct event *event;
     struct strlist found; /* directories in it */
-    int error; /* errno of a listing that failed; 0: none */
+    int error;            /* errno of a listing that failed; 0: none */
 };
 struct task *task_new(enum task_kind kind, int folder, const char *path);
 void task_free(struct task *task);
@@ -130,7 +130,7 @@ struct folder {
     struct node *root;
     uint64_t dev, ino;
     bool is_lost, owes_overflow;
-    size_t scans; /* under way */
+    size_t scans;         /* under way */
     struct scan *waiting; /* until the root is back */
 };
 

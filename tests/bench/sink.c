@@ -68,8 +68,9 @@ static enum MHD_Result answer(struct MHD_Connection *connection, int status)
     return result;
 }
 
-static enum MHD_Result on_request(void *arg UNUSED, struct MHD_Connection *connection, const char *path, const char *method,
-                                  const char *version UNUSED, const char *data, size_t *len, void **state)
+static enum MHD_Result on_request(void *arg UNUSED, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version UNUSED, const char *data, size_t *len,
+                                  void **state)
 {
     struct upload *u = *state;
     if (!str_eq(method, MHD_HTTP_METHOD_PUT))
@@ -115,10 +116,10 @@ static int listen_anywhere(int *port, struct err *e)
 
 static struct MHD_Daemon *start(int fd, const char *certificate, const char *key)
 {
-    return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_TLS |
-                                MHD_USE_ITC | MHD_USE_ERROR_LOG,
-                            0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_KEY, key,
-                            MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_HTTPS_PRIORITIES,
+    return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                                MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG,
+                            0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_KEY,
+                            key, MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_HTTPS_PRIORITIES,
                             "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)IDLE_S, MHD_OPTION_END);
@@ -140,7 +141,8 @@ static int serve(const char *certificate_file, const char *key_file, struct err 
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    int fd = make_folders(e) && file_read(certificate_file, PEM_MAX, &certificate, e) && file_read(key_file, PEM_MAX, &key, e)
+    int fd = make_folders(e) && file_read(certificate_file, PEM_MAX, &certificate, e) &&
+                     file_read(key_file, PEM_MAX, &key, e)
                  ? listen_anywhere(&port, e)
                  : -1;
     struct MHD_Daemon *daemon = fd < 0 ? NULL : start(fd, certificate.data, key.data);

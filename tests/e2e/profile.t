@@ -44,7 +44,7 @@ BAD = [  # what is replaced, by what; where the caret stands; what is said
     ("{dir}/state", "{dir}/press/state", "{dir}/press/state", ["state"]),
     ("Europe/Berlin", "Europe/Berln", "Europe/Berln", ["Europe/Berln"]),
     ("retry: {{first: 2s", "retry: {{first: 1h", "1h", ["retry.first is longer than retry.max"]),
-    ("acme.secret", "none.secret", "{dir}/none.secret", ["there is no such file", "brandsync secret set"]),
+    ("acme.secret", "none.secret", "{dir}/none.secret", ["there is no such file", "write the client secret"]),
     ("acme.secret", "loose.secret", "{dir}/loose.secret", ["everybody may read this secret file (mode 0644)", "chmod 0640"]),
     ("  mode: oauth", "  mode: [oauth", None, []),
     ("title: ACME", "\ttitle: ACME", None, []),

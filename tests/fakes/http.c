@@ -78,7 +78,7 @@ static bool fake_perform(void *client, const struct http_request *q, struct http
 
     if (q->read_body && !read_body(c, q, &body, e))
         return false;
-    if (r.is_dropped_first) {
+    if (r.is_dropped_first && q->read_body) {
         buf_clear(&body);
         if (!q->rewind_body(q->arg, e) || !read_body(c, q, &body, e))
             return false;

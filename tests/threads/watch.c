@@ -61,7 +61,7 @@ static char *some_path(unsigned *seed)
 
 static void *churn(void *number)
 {
-    unsigned seed = (unsigned)(uintptr_t)number;
+    unsigned seed = *(const unsigned *)number;
     for (int i = 0; i < STEPS; i++) {
         AUTO(mem_freep) char *one = some_path(&seed), *other = some_path(&seed);
         switch (rand_r(&seed) % 8) {
@@ -159,9 +159,12 @@ static void after_churn_every_directory_is_watched_under_its_name(void **state U
     assert_non_null(g.watch);
 
     pthread_t writer[WRITERS];
+    unsigned seed[WRITERS];
     g.writing = WRITERS;
-    for (uintptr_t i = 0; i < WRITERS; i++)
-        assert_int_equal(pthread_create(&writer[i], NULL, churn, (void *)(i + 1)), 0);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        seed[i] = i + 1;
+        assert_int_equal(pthread_create(&writer[i], NULL, churn, &seed[i]), 0);
+    }
     read_while_writing();
     for (size_t i = 0; i < WRITERS; i++)
         pthread_join(writer[i], NULL);

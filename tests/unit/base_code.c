@@ -47,8 +47,13 @@ static void percent_encoding(void **state)
     static const struct {
         const char *raw, *want;
     } rows[] = {
-        {"/a-b._~/Z9", "/a-b._~/Z9"}, {"a b", "a%20b"}, {"100%", "100%25"}, {"a?b#c&d=e+f", "a%3Fb%23c%26d%3De%2Bf"},
-        {"\xc3\xbc", "%C3%BC"}, {"\n\xff", "%0A%FF"}, {"", ""},
+        {"/a-b._~/Z9", "/a-b._~/Z9"},
+        {"a b", "a%20b"},
+        {"100%", "100%25"},
+        {"a?b#c&d=e+f", "a%3Fb%23c%26d%3De%2Bf"},
+        {"\xc3\xbc", "%C3%BC"},
+        {"\n\xff", "%0A%FF"},
+        {"", ""},
         {":@!$'()*,;[]\\", "%3A%40%21%24%27%28%29%2A%2C%3B%5B%5D%5C"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

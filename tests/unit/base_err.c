@@ -186,8 +186,9 @@ static void text_is_copied(void **state)
 {
     (void)state;
     assert_null(str_copy(NULL));
-    AUTO(mem_freep) char *whole = str_copy("abc"), *part = str_copy_n("abc", 2), *empty = str_copy_n(NULL, 0),
-                         *made = str_printf("%s-%d", "a", 7), *bytes = mem_copy("a\0b", 3);
+    AUTO(mem_freep)
+    char *whole = str_copy("abc"), *part = str_copy_n("abc", 2), *empty = str_copy_n(NULL, 0),
+         *made = str_printf("%s-%d", "a", 7), *bytes = mem_copy("a\0b", 3);
     assert_string_equal(whole, "abc");
     assert_string_equal(part, "ab");
     assert_string_equal(empty, "");
@@ -211,8 +212,8 @@ static void beginnings_and_ends(void **state)
         const char *text, *part;
         bool starts, ends;
     } rows[] = {
-        {"abc", "", true, true},  {"abc", "a", true, false},   {"abc", "c", false, true}, {"abc", "abc", true, true},
-        {"abc", "abcd", false, false}, {"", "", true, true}, {"", "a", false, false},   {"aba", "a", true, true},
+        {"abc", "", true, true},       {"abc", "a", true, false}, {"abc", "c", false, true}, {"abc", "abc", true, true},
+        {"abc", "abcd", false, false}, {"", "", true, true},      {"", "a", false, false},   {"aba", "a", true, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(str_starts(rows[i].text, rows[i].part), rows[i].starts);

@@ -269,8 +269,9 @@ static void the_mode_of_a_secret_file(void **state)
         assert_int_equal(secret_file_check(in_dir("s"), &e), is_fine);
         assert_int_equal(s.data != NULL, is_fine);
         if (!is_fine) {
-            AUTO(mem_freep) char *said = str_printf("(mode %04o): chown root:brandsync %s && chmod 0640 %s",
-                                                    (unsigned)(0400 | mode), in_dir("s"), in_dir("s"));
+            AUTO(mem_freep)
+            char *said = str_printf("(mode %04o): chown root:brandsync %s && chmod 0640 %s", (unsigned)(0400 | mode),
+                                    in_dir("s"), in_dir("s"));
             assert_int_equal(e.kind, ERR_CONFIG);
             assert_non_null(strstr(e.text, said));
             assert_null(strstr(e.text, "hush"));

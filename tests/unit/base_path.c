@@ -45,9 +45,9 @@ static void below_is_by_whole_parts(void **state)
     static const struct {
         const char *path, *dir, *rest;
     } rows[] = {
-        {"/a/b", "/a", "b"},     {"/a/b/c", "/a", "b/c"}, {"/ab", "/a", NULL}, {"/a", "/a", NULL}, {"/a/", "/a", NULL},
-        {"/a", "/", "a"},        {"/", "/", NULL},        {"a/b", "", "a/b"},  {"", "", NULL},     {"/a", "", NULL},
-        {"b/a", "a", NULL},      {"/A/b", "/a", NULL},    {"/a/b", "/a/b/c", NULL},
+        {"/a/b", "/a", "b"}, {"/a/b/c", "/a", "b/c"}, {"/ab", "/a", NULL},      {"/a", "/a", NULL}, {"/a/", "/a", NULL},
+        {"/a", "/", "a"},    {"/", "/", NULL},        {"a/b", "", "a/b"},       {"", "", NULL},     {"/a", "", NULL},
+        {"b/a", "a", NULL},  {"/A/b", "/a", NULL},    {"/a/b", "/a/b/c", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *rest = path_below(rows[i].path, rows[i].dir);
@@ -67,10 +67,10 @@ static void only_a_path_that_stays_below_is_clean(void **state)
         const char *path;
         bool is_clean;
     } rows[] = {
-        {"a", true},      {"a/b.c", true},  {"...", true},    {".a", true},     {"a/..b", true},  {"\n", true},
-        {"", false},      {"/", false},     {"/a", false},    {"a/", false},    {"a//b", false},  {".", false},
-        {"..", false},    {"./a", false},   {"../a", false},  {"a/./b", false}, {"a/../b", false}, {"a/..", false},
-        {"a/.", false},
+        {"a", true},      {"a/b.c", true},   {"...", true},   {".a", true},   {"a/..b", true},
+        {"\n", true},     {"", false},       {"/", false},    {"/a", false},  {"a/", false},
+        {"a//b", false},  {".", false},      {"..", false},   {"./a", false}, {"../a", false},
+        {"a/./b", false}, {"a/../b", false}, {"a/..", false}, {"a/.", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (path_is_clean(rows[i].path) != rows[i].is_clean)
@@ -83,8 +83,8 @@ static void an_absolute_path_is_folded_by_text(void **state)
     static const struct {
         const char *path, *want;
     } rows[] = {
-        {"/a/b", "/a/b"}, {"/", "/"},          {"//", "/"},        {"/a/", "/a"},    {"/a//b", "/a/b"},
-        {"/a/./b", "/a/b"}, {"/a/../b", "/b"}, {"/../..", "/"}, {"/a/b/..", "/a"}, {"/a/..", "/"}, {"/...", "/..."},
+        {"/a/b", "/a/b"},  {"/", "/"},      {"//", "/"},       {"/a/", "/a"},  {"/a//b", "/a/b"}, {"/a/./b", "/a/b"},
+        {"/a/../b", "/b"}, {"/../..", "/"}, {"/a/b/..", "/a"}, {"/a/..", "/"}, {"/...", "/..."},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         AUTO(mem_freep) char *got = path_absolute(rows[i].path);
@@ -111,6 +111,7 @@ static void a_relative_path_begins_where_we_are(void **state)
 static void patterns(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const struct {
         const char *pattern, *path;
         bool is_match;
@@ -143,6 +144,7 @@ static void patterns(void **state)
         {"x[0-9][0-9]*", "x07-front", true}, {"[c-a]", "b", false}, {"[\xc0-\xff]x", "\xe9x", true},
         {"*[0-9]", "ab7", true},
     };
+    /* clang-format on */
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (glob_match(rows[i].pattern, rows[i].path) != rows[i].is_match)
             fail_msg("row %zu: '%s' and '%s'", i, rows[i].pattern, rows[i].path);

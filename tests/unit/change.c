@@ -32,7 +32,8 @@ struct story {
 
 static struct seen seen_at(int64_t stamp_ms)
 {
-    return (struct seen){.dev = 1, .ino = 2, .bytes = stamp_ms, .mtime_ns = stamp_ms * 1000000, .ctime_ns = stamp_ms * 1000000};
+    return (struct seen){
+        .dev = 1, .ino = 2, .bytes = stamp_ms, .mtime_ns = stamp_ms * 1000000, .ctime_ns = stamp_ms * 1000000};
 }
 
 static void story_start(struct story *s, const struct file *file)
@@ -54,7 +55,8 @@ static const struct file *file_at(const struct story *s, const char *path)
     return NULL;
 }
 
-static void event(struct story *s, enum event_kind kind, const char *path, const char *from, const struct change_rules *r)
+static void event(struct story *s, enum event_kind kind, const char *path, const char *from,
+                  const struct change_rules *r)
 {
     AUTO(event_freep) struct event *ev = event_new(kind, 0, path);
     ev->from = str_copy(from);
@@ -179,7 +181,11 @@ static const struct row rows[] = {
      {{"/r/a", 0, false, false}, {"/r/b", 0, false, false}},
      "put /r/a at 2000; put /r/b at 60000; ",
      -1},
-    {"moved in from outside is a put", {{0, EVENT_MOVED_IN, "/r/a", 0}}, {{"/r/a", 0, false, false}}, "put /r/a at 2000; ", 1},
+    {"moved in from outside is a put",
+     {{0, EVENT_MOVED_IN, "/r/a", 0}},
+     {{"/r/a", 0, false, false}},
+     "put /r/a at 2000; ",
+     1},
     {"removed is gone after settle", {{0, EVENT_REMOVED, "/r/a", 0}}, {{0}}, "gone /r/a at 2000; ", 1},
     {"moved out is gone", {{0, EVENT_MOVED_OUT, "/r/a", 0}}, {{0}}, "gone /r/a at 2000; ", 1},
     {"made and removed is nothing",
@@ -409,7 +415,8 @@ static void the_closing_of_a_found_file_is_better_evidence(void **state UNUSED)
 
 static void a_new_directory_holds_all_below_until_it_is_still(void **state UNUSED)
 {
-    static const struct file file[] = {{"/r/d/a", 0, false, false}, {"/r/d/e/b", 5000, false, false}, {"/r/z", 0, false, false}, {0}};
+    static const struct file file[] = {
+        {"/r/d/a", 0, false, false}, {"/r/d/e/b", 5000, false, false}, {"/r/z", 0, false, false}, {0}};
     struct story s;
     story_start(&s, file);
     change_new_dir(s.t, 0, "/r/d", &rules, s.now_ms);

@@ -49,24 +49,24 @@ static void check_lines(const char *got, const char *const *want)
 
 /* --- status --------------------------------------------------------------------------------------------- */
 
-static const char working
-    [] = "{'verdict':'working','sentence':'acme: 412 assets left (3.1 GB), done by 22:55:00','agent':{'running':true},"
-         "'queue':{'ready':380,'sending':28,'waiting':4,'scheduled':0,'held':0,'failed':0},'trouble':[],"
-         "'uploaders':[{'id':1,'state':'active','reason':'','asset':'/srv/assets/campaigns/a "
-         "b.tif','assets':1,'bytes_done':61,'bytes_total':100,'rate':10,'since':null},"
-         "{'id':2,'state':'active','reason':'','asset':'x','assets':28,'bytes_done':95,'bytes_total':100,'rate':0,'"
-         "since':null},"
-         "{'id':3,'state':'idle','reason':'nothing "
-         "ready','asset':null,'assets':0,'bytes_done':0,'bytes_total':0,'rate':0,'since':'2026-11-24T22:29:58Z'},"
-         "{'id':4,'state':'paused','reason':'by "
-         "admin','asset':null,'assets':0,'bytes_done':0,'bytes_total':0,'rate':0,'since':null}],"
-         "'folders':[{'path':'/srv/assets/"
-         "campaigns','to':'campaigns','state':'polling','reason':'','assets':21377,'published':20965,'left':412,'held':"
-         "0,'public':false}],"
-         "'window':{'open':true,'closes_at':null,'opens_at':null},'token':{'state':'ok','expires_at':'2026-11-24T23:10:"
-         "00Z'},"
-         "'certificate':{'expires_at':null},'last_publish':'2026-11-24T22:29:56Z','oldest_ready':'2026-11-24T22:19:00Z'"
-         ",'self_test':null}";
+static const char working[] =
+    "{'verdict':'working','sentence':'acme: 412 assets left (3.1 GB), done by 22:55:00','agent':{'running':true},"
+    "'queue':{'ready':380,'sending':28,'waiting':4,'scheduled':0,'held':0,'failed':0},'trouble':[],"
+    "'uploaders':[{'id':1,'state':'active','reason':'','asset':'/srv/assets/campaigns/a "
+    "b.tif','assets':1,'bytes_done':61,'bytes_total':100,'rate':10,'since':null},"
+    "{'id':2,'state':'active','reason':'','asset':'x','assets':28,'bytes_done':95,'bytes_total':100,'rate':0,'"
+    "since':null},"
+    "{'id':3,'state':'idle','reason':'nothing "
+    "ready','asset':null,'assets':0,'bytes_done':0,'bytes_total':0,'rate':0,'since':'2026-11-24T22:29:58Z'},"
+    "{'id':4,'state':'paused','reason':'by "
+    "admin','asset':null,'assets':0,'bytes_done':0,'bytes_total':0,'rate':0,'since':null}],"
+    "'folders':[{'path':'/srv/assets/"
+    "campaigns','to':'campaigns','state':'polling','reason':'','assets':21377,'published':20965,'left':412,'held':"
+    "0,'public':false}],"
+    "'window':{'open':true,'closes_at':null,'opens_at':null},'token':{'state':'ok','expires_at':'2026-11-24T23:10:"
+    "00Z'},"
+    "'certificate':{'expires_at':null},'last_publish':'2026-11-24T22:29:56Z','oldest_ready':'2026-11-24T22:19:00Z'"
+    ",'self_test':null}";
 
 static void status_shows_all_figures_while_working(void **state)
 {

@@ -247,8 +247,8 @@ static char *padded_request(const char *key, size_t bytes)
     const char *end = str_eq(key, "paths") ? "\"]}\n" : "\"}\n";
     char *text = mem_alloc(bytes + 1);
     memset(text, 'x', bytes);
-    int len =
-        snprintf(text, bytes, "{\"verb\":\"touch\",\"path\":\"a\",\"%s\":%s\"", key, str_eq(key, "paths") ? "[" : "");
+    int len = snprintf(text, bytes, "{\"verb\":\"touch\",\"path\":\"a\",\"%s\":%s\"", key,
+                       str_eq(key, "paths") ? "[" : "");
     text[len] = 'x';
     memcpy(text + bytes - strlen(end), end, strlen(end));
     return text;
@@ -261,7 +261,7 @@ static void frames_have_a_ceiling_and_lists_a_higher_one(void **state)
         size_t bytes;
         bool is_taken, is_last;
     } rows[] = {
-        {"text", 65536, true, false},  {"text", 65537, false, false},   {"paths", 65537, true, false},
+        {"text", 65536, true, false},    {"text", 65537, false, false},         {"paths", 65537, true, false},
         {"paths", 1 << 20, true, false}, {"paths", (1 << 20) + 1, false, true},
     };
     struct fixture *f = *state;
@@ -586,8 +586,7 @@ static void without_an_agent_a_call_says_so(void **state)
 {
     struct fixture *f = *state;
     AUTO(mem_freep)
-    char *missing = path_join(f->dir, "missing.sock"),
-         *no_dir = path_join(f->dir, "missing/control.sock");
+    char *missing = path_join(f->dir, "missing.sock"), *no_dir = path_join(f->dir, "missing/control.sock");
     AUTO(mem_freep) char *dead = path_join(f->dir, "dead.sock");
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     snprintf(at.sun_path, sizeof(at.sun_path), "%s", dead);
@@ -627,8 +626,7 @@ static void a_request_too_large_is_not_sent(void **state)
     json_decref(request);
 }
 
-/* --- rights
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- rights ------------------------------------------------------------------------------------------- */
 
 enum { STRANGER = 65533, GROUP = 64321, OTHER_GROUP = 64322 };
 
@@ -677,8 +675,7 @@ static void only_operators_may_operate(void **state)
     }
 }
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------- */
 
 static void names_survive_json_byte_by_byte(void **state UNUSED)
 {

@@ -159,9 +159,12 @@ static void a_pair_is_written_whole_or_not_at_all(void **state UNUSED)
 static void sizes_days_and_names_out_of_range_are_refused(void **state UNUSED)
 {
     static const struct key_opts bad[] = {
-        {.bits = 1024, .days = 1, .common_name = "a"},   {.bits = 16384, .days = 1, .common_name = "a"},
-        {.bits = 2048, .days = 0, .common_name = "a"},   {.bits = 2048, .days = 99999, .common_name = "a"},
-        {.bits = 2048, .days = 1, .common_name = ""},    {.bits = 2048, .days = 1, .common_name = "\xff"},
+        {.bits = 1024, .days = 1, .common_name = "a"},
+        {.bits = 16384, .days = 1, .common_name = "a"},
+        {.bits = 2048, .days = 0, .common_name = "a"},
+        {.bits = 2048, .days = 99999, .common_name = "a"},
+        {.bits = 2048, .days = 1, .common_name = ""},
+        {.bits = 2048, .days = 1, .common_name = "\xff"},
         {.bits = 2048, .days = 1, .common_name = "12345678901234567890123456789012345678901234567890123456789012345"},
     };
     AUTO(mem_freep) char *key = in_dir("bad.key"), *certificate = in_dir("bad.crt");
@@ -191,8 +194,7 @@ static void the_exports_hold_public_things_only(void **state UNUSED)
 static void a_key_that_cannot_be_used_is_named(void **state UNUSED)
 {
     AUTO(mem_freep)
-    char *locked = in_dir("locked.key"),
-         *junk = in_dir("junk.key"), *open = in_dir("open.key"), *ec = in_dir("ec.key");
+    char *locked = in_dir("locked.key"), *junk = in_dir("junk.key"), *open = in_dir("open.key"), *ec = in_dir("ec.key");
     AUTO(mem_freep) char *good = text_of(key_file);
     EVP_PKEY *curve = EVP_EC_gen("P-256");
     BIO *out = BIO_new(BIO_s_mem()), *out_ec = BIO_new(BIO_s_mem());

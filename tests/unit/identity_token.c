@@ -581,15 +581,14 @@ static void the_status_tells_what_is_known(void **state UNUSED)
     assert_string_equal(token_state_name(status.state), "ok");
 }
 
-/* --- secrets
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- secrets ------------------------------------------------------------------------------------------ */
 
 static void no_secret_is_told_or_logged(void **state UNUSED)
 {
     AUTO(buf_release) struct buf log = BUF_INIT(1 << 16);
     AUTO(fd_close) int saved = dup(STDERR_FILENO);
     int file = open(log_file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    struct err e = {0}, failed = {0};
+    struct err e = {0}, failed;
     log_set_level(LOG_LEVEL_DEBUG);
     dup2(file, STDERR_FILENO);
     {
@@ -612,8 +611,7 @@ static void no_secret_is_told_or_logged(void **state UNUSED)
     assert_non_null(strstr(failed.text, "are wrong"));
 }
 
-/* --- threads
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------------------------ */
 
 struct caller {
     pthread_t thread;

@@ -9,6 +9,7 @@
 #include "names.h"
 
 /* folder NULL: the same as asset */
+/* clang-format off */
 static const struct {
     const char *local, *asset, *folder;
 } rows[] = {
@@ -86,6 +87,7 @@ static const struct {
     {"..", "--", NULL},
     {"...", "...", "---"},
 };
+/* clang-format on */
 
 static void check_map(enum name_kind kind, const char *local, const char *expected)
 {
@@ -151,7 +153,7 @@ static void the_title_is_the_local_name_as_far_as_xml_can_hold_it(void **state)
         {" a ", " a "},
         {"caf\xe9", "caf\xef\xbf\xbd"},
         {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},
-        {"a\x01""b\tc", "a\xef\xbf\xbd""b\tc"},
+        {"a\001b\tc", "a\357\277\275b\tc"},
         {"\xef\xbf\xbe", "\xef\xbf\xbd"},
         {"subassets", "subassets"},
     };

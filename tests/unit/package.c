@@ -354,8 +354,8 @@ static void folders_travel_without_content(void **state)
     size_t count = read_entries(&zip, seen);
     assert_int_equal(count, 4);
     assert_string_equal(seen[1].name, "jcr_root" ROOT "/c/.content.xml");
-    assert_non_null(strstr(seen[1].data, "publicFolder=\"{Boolean}true\""));
-    assert_non_null(strstr(seen[2].data, "publicFolder=\"{Boolean}false\""));
+    assert_true(seen[1].data && strstr(seen[1].data, "publicFolder=\"{Boolean}true\""));
+    assert_true(seen[2].data && strstr(seen[2].data, "publicFolder=\"{Boolean}false\""));
     assert_string_equal(seen[3].name, "META-INF/vault/filter.xml");
     assert_int_equal(s.commits, 1);
     forget(seen, count);

@@ -103,7 +103,8 @@ TEST(a_body_that_is_not_whole_is_400_and_imports_nothing)
     struct tenant t = tenant_new();
     struct zip z = one_asset("abc");
     for (size_t len = 0; len < z.out.len; len++) {
-        AUTO(result_release) struct result r = post(&t, z.out.data, len, len % 2 ? (int64_t)len : (int64_t)z.out.len, NULL);
+        AUTO(result_release)
+        struct result r = post(&t, z.out.data, len, len % 2 ? (int64_t)len : (int64_t)z.out.len, NULL);
         assert_int_equal(r.status, 400);
         assert_non_null(strstr(r.message, "not whole"));
     }

@@ -79,8 +79,11 @@ static int open_world(void **state)
     assert_non_null(mkdtemp(w.dir));
     for (int i = 0; i < KEYS; i++)
         make_certificate((enum key)i);
-    enrol(&(struct registration){.kind = CREDENTIAL_JWT, .certificate_file = w.certificate_file[BOUND]}, &w.jwt_id, &w.jwt_secret);
-    enrol(&(struct registration){.kind = CREDENTIAL_JWT, .client_id = w.jwt_id, .certificate_file = w.certificate_file[SECOND]},
+    enrol(&(struct registration){.kind = CREDENTIAL_JWT, .certificate_file = w.certificate_file[BOUND]}, &w.jwt_id,
+          &w.jwt_secret);
+    enrol(&(struct registration){.kind = CREDENTIAL_JWT,
+                                 .client_id = w.jwt_id,
+                                 .certificate_file = w.certificate_file[SECOND]},
           &w.jwt_id, &w.jwt_secret);
     enrol(&(struct registration){.kind = CREDENTIAL_OAUTH}, &w.oauth_id, &w.oauth_secret);
     w.ims = ims_open(w.dir, LIFE_MS, &e);
@@ -140,8 +143,9 @@ static char *assertion(enum key key, const char *header_patch, const char *claim
     size_t len = sizeof(signature);
     add_part(&jwt, patched(json_pack("{s:s, s:s}", "alg", "RS256", "typ", "JWT"), header_patch));
     buf_char(&jwt, '.');
-    add_part(&jwt, patched(json_pack("{s:s, s:s, s:s, s:i, s:b}", "iss", w.organization, "sub", w.account, "aud", aud, "exp",
-                                     NOW_S + 300, "https://" AUTHORITY "/s/ent_brand_portal_sdk", 1), claims_patch));
+    add_part(&jwt, patched(json_pack("{s:s, s:s, s:s, s:i, s:b}", "iss", w.organization, "sub", w.account, "aud", aud,
+                                     "exp", NOW_S + 300, "https://" AUTHORITY "/s/ent_brand_portal_sdk", 1),
+                           claims_patch));
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, w.key[key]), 1);
     assert_int_equal(EVP_DigestSign(context, signature, &len, (unsigned char *)jwt.data, jwt.len), 1);
@@ -156,8 +160,8 @@ struct answer {
     json_t *json;
 };
 
-static struct answer ask(int (*end_point)(struct ims *, const struct ims_form *, int64_t, struct buf *), const struct ims_form *form,
-                         int64_t now_ms)
+static struct answer ask(int (*end_point)(struct ims *, const struct ims_form *, int64_t, struct buf *),
+                         const struct ims_form *form, int64_t now_ms)
 {
     AUTO(buf_release) struct buf reply = BUF_INIT(10000);
     struct answer a = {.status = end_point(w.ims, form, now_ms, &reply)};
@@ -174,8 +178,10 @@ static const char *text_of(const struct answer *a, const char *key)
 
 static struct answer exchange(const char *jwt, int64_t now_ms)
 {
-    return ask(ims_exchange_jwt, &(struct ims_form){.authority = AUTHORITY, .client_id = w.jwt_id, .client_secret = w.jwt_secret,
-                                                    .jwt_token = jwt}, now_ms);
+    return ask(ims_exchange_jwt,
+               &(struct ims_form){
+                   .authority = AUTHORITY, .client_id = w.jwt_id, .client_secret = w.jwt_secret, .jwt_token = jwt},
+               now_ms);
 }
 
 static char *bearer_of(const struct answer *a)
@@ -265,14 +271,18 @@ static const struct {
     {"exp a text", 400, "invalid_token", "integer", BOUND, NULL, "{\"exp\": \"1750000300\"}"},
     {"exp a fraction", 400, "invalid_token", "integer", BOUND, NULL, "{\"exp\": 1750000300.5}"},
     {"jti a UUID", 400, "invalid_token", "jti", BOUND, NULL, "{\"jti\": \"c0ffee00-0000-4000-8000-000000000000\"}"},
-    {"foreign key", 400, "invalid_signature", "Could not match JWT signature to any of the bindings", FOREIGN, NULL, NULL},
+    {"foreign key", 400, "invalid_signature", "Could not match JWT signature to any of the bindings", FOREIGN, NULL,
+     NULL},
     {"alg none", 400, "invalid_signature", "RS256", BOUND, "{\"alg\": \"none\"}", NULL},
     {"alg HS256", 400, "invalid_signature", "RS256", BOUND, "{\"alg\": \"HS256\"}", NULL},
     {"crit", 400, "invalid_token", "decoded", BOUND, "{\"crit\": [\"x\"]}", NULL},
-    {"no metascope", 400, "invalid_scope", NULL, BOUND, NULL, "{\"https://" AUTHORITY "/s/ent_brand_portal_sdk\": null}"},
-    {"metascope not true", 400, "invalid_scope", NULL, BOUND, NULL, "{\"https://" AUTHORITY "/s/ent_brand_portal_sdk\": \"true\"}"},
-    {"metascope not bound", 400, "invalid_scope", "The metascopes in the JWT are not a subset of the metascopes in the binding.",
-     BOUND, NULL, "{\"https://" AUTHORITY "/s/ent_dataservices_sdk\": true}"},
+    {"no metascope", 400, "invalid_scope", NULL, BOUND, NULL,
+     "{\"https://" AUTHORITY "/s/ent_brand_portal_sdk\": null}"},
+    {"metascope not true", 400, "invalid_scope", NULL, BOUND, NULL,
+     "{\"https://" AUTHORITY "/s/ent_brand_portal_sdk\": \"true\"}"},
+    {"metascope not bound", 400, "invalid_scope",
+     "The metascopes in the JWT are not a subset of the metascopes in the binding.", BOUND, NULL,
+     "{\"https://" AUTHORITY "/s/ent_dataservices_sdk\": true}"},
     {"sub malformed", 400, "bad_request", "sub", BOUND, NULL, "{\"sub\": \"somebody@example.com\"}"},
     {"sub missing", 400, "bad_request", "sub", BOUND, NULL, "{\"sub\": null}"},
     {"iss malformed", 400, "bad_request", "iss", BOUND, NULL, "{\"iss\": \"@AdobeOrg\"}"},
@@ -290,7 +300,8 @@ static void every_row_of_the_error_table_is_answered(void **state)
         struct answer a = exchange(jwt, NOW_MS);
         if (a.status != refused[i].status || !str_eq(text_of(&a, "error"), refused[i].error) ||
             (refused[i].text && !strstr(text_of(&a, "error_description"), refused[i].text)))
-            fail_msg("%s: %d %s \"%s\"", refused[i].what, a.status, text_of(&a, "error"), text_of(&a, "error_description"));
+            fail_msg("%s: %d %s \"%s\"", refused[i].what, a.status, text_of(&a, "error"),
+                     text_of(&a, "error_description"));
         assert_null(json_object_get(a.json, "access_token"));
         json_decref(a.json);
     }
@@ -333,8 +344,11 @@ static void an_assertion_for_another_host_is_refused(void **state)
 {
     (void)state;
     AUTO(mem_freep) char *jwt = assertion(BOUND, NULL, NULL);
-    struct answer a = ask(ims_exchange_jwt, &(struct ims_form){.authority = "localhost:38443", .client_id = w.jwt_id,
-                                                               .client_secret = w.jwt_secret, .jwt_token = jwt}, NOW_MS);
+    struct answer a = ask(
+        ims_exchange_jwt,
+        &(struct ims_form){
+            .authority = "localhost:38443", .client_id = w.jwt_id, .client_secret = w.jwt_secret, .jwt_token = jwt},
+        NOW_MS);
     assert_int_equal(a.status, 400);
     assert_string_equal(text_of(&a, "error"), "invalid_client");
     json_decref(a.json);
@@ -355,8 +369,12 @@ static void a_certificate_past_its_end_is_no_binding(void **state)
 static void oauth_grants_scopes_in_seconds(void **state)
 {
     (void)state;
-    struct answer a = ask(ims_token, &(struct ims_form){.grant_type = "client_credentials", .client_id = w.oauth_id,
-                                                        .client_secret = w.oauth_secret, .scope = "openid, AdobeID"}, NOW_MS);
+    struct answer a = ask(ims_token,
+                          &(struct ims_form){.grant_type = "client_credentials",
+                                             .client_id = w.oauth_id,
+                                             .client_secret = w.oauth_secret,
+                                             .scope = "openid, AdobeID"},
+                          NOW_MS);
     AUTO(mem_freep) char *bearer = bearer_of(&a);
     assert_int_equal(a.status, 200);
     assert_int_equal(json_integer_value(json_object_get(a.json, "expires_in")), LIFE_MS / 1000);
@@ -372,11 +390,22 @@ static void oauth_refuses_what_is_wrong(void **state)
         const char *error;
     } rows[] = {
         {{.client_id = w.oauth_id, .client_secret = w.oauth_secret, .scope = "openid"}, "unsupported_grant_type"},
-        {{.grant_type = "client_credentials", .client_id = "nobody", .client_secret = w.oauth_secret, .scope = "openid"}, "invalid_client"},
-        {{.grant_type = "client_credentials", .client_id = w.oauth_id, .client_secret = "wrong", .scope = "openid"}, "invalid_client"},
-        {{.grant_type = "client_credentials", .client_id = w.oauth_id, .client_secret = w.oauth_secret}, "invalid_scope"},
-        {{.grant_type = "client_credentials", .client_id = w.oauth_id, .client_secret = w.oauth_secret, .scope = "openid,admin"}, "invalid_scope"},
-        {{.grant_type = "client_credentials", .client_id = w.jwt_id, .client_secret = w.jwt_secret, .scope = "openid"}, "unauthorized_client"},
+        {{.grant_type = "client_credentials",
+          .client_id = "nobody",
+          .client_secret = w.oauth_secret,
+          .scope = "openid"},
+         "invalid_client"},
+        {{.grant_type = "client_credentials", .client_id = w.oauth_id, .client_secret = "wrong", .scope = "openid"},
+         "invalid_client"},
+        {{.grant_type = "client_credentials", .client_id = w.oauth_id, .client_secret = w.oauth_secret},
+         "invalid_scope"},
+        {{.grant_type = "client_credentials",
+          .client_id = w.oauth_id,
+          .client_secret = w.oauth_secret,
+          .scope = "openid,admin"},
+         "invalid_scope"},
+        {{.grant_type = "client_credentials", .client_id = w.jwt_id, .client_secret = w.jwt_secret, .scope = "openid"},
+         "unauthorized_client"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct answer a = ask(ims_token, &rows[i].form, NOW_MS);
@@ -393,8 +422,11 @@ static void a_running_ims_sees_a_new_credential(void **state)
     (void)state;
     char *id = NULL, *secret = NULL;
     enrol(&(struct registration){.kind = CREDENTIAL_OAUTH, .client_id = "late", .scopes = "a"}, &id, &secret);
-    struct answer a = ask(ims_token, &(struct ims_form){.grant_type = "client_credentials", .client_id = "late",
-                                                        .client_secret = secret, .scope = "a"}, NOW_MS);
+    struct answer a = ask(
+        ims_token,
+        &(struct ims_form){
+            .grant_type = "client_credentials", .client_id = "late", .client_secret = secret, .scope = "a"},
+        NOW_MS);
     assert_int_equal(a.status, 200);
     json_decref(a.json);
     mem_freep(&id);
@@ -412,8 +444,12 @@ static void two_secrets_live_at_once_and_the_third_ends_the_first(void **state)
         mem_freep(&id);
     }
     for (size_t i = 0; i < 3; i++) {
-        struct answer a = ask(ims_token, &(struct ims_form){.grant_type = "client_credentials", .client_id = "rotated",
-                                                            .client_secret = secret[i], .scope = "openid"}, NOW_MS);
+        struct answer a = ask(ims_token,
+                              &(struct ims_form){.grant_type = "client_credentials",
+                                                 .client_id = "rotated",
+                                                 .client_secret = secret[i],
+                                                 .scope = "openid"},
+                              NOW_MS);
         assert_int_equal(a.status, wanted[i]);
         json_decref(a.json);
         mem_freep(&secret[i]);
@@ -425,10 +461,8 @@ static void what_cannot_be_registered_is_refused(void **state)
     (void)state;
     AUTO(mem_freep) char *json = path_join(w.dir, "credentials.json");
     const struct registration rows[] = {
-        {.kind = CREDENTIAL_OAUTH, .client_id = "../x"},
-        {.kind = CREDENTIAL_OAUTH, .client_id = ""},
-        {.kind = CREDENTIAL_OAUTH, .client_id = w.jwt_id},
-        {.kind = CREDENTIAL_JWT, .certificate_file = json},
+        {.kind = CREDENTIAL_OAUTH, .client_id = "../x"},          {.kind = CREDENTIAL_OAUTH, .client_id = ""},
+        {.kind = CREDENTIAL_OAUTH, .client_id = w.jwt_id},        {.kind = CREDENTIAL_JWT, .certificate_file = json},
         {.kind = CREDENTIAL_JWT, .certificate_file = "/nowhere"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

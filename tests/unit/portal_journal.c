@@ -44,8 +44,14 @@ static void read_it(struct buf *text)
 
 static void write_line(struct journal *j, const char *kind, int status, const char *assets)
 {
-    struct journal_line line = {.request = journal_next_request(j), .bytes = 10, .ms = 3, .status = status, .method = "POST",
-                                .path = "/x", .kind = kind, .assets = assets};
+    struct journal_line line = {.request = journal_next_request(j),
+                                .bytes = 10,
+                                .ms = 3,
+                                .status = status,
+                                .method = "POST",
+                                .path = "/x",
+                                .kind = kind,
+                                .assets = assets};
     journal_write(j, &line);
 }
 
@@ -60,8 +66,16 @@ static void a_line_holds_the_whole_request(void **state)
 {
     (void)state;
     struct journal *j = open_it();
-    struct journal_line line = {.request = 7, .bytes = 1234, .ms = 56, .status = 200, .method = "POST", .path = "/importer",
-                                .kind = "add", .client_id = "abc", .detail = "a \"word\"\nmore", .assets = "/dam/a.jpg\n/dam/f/\n"};
+    struct journal_line line = {.request = 7,
+                                .bytes = 1234,
+                                .ms = 56,
+                                .status = 200,
+                                .method = "POST",
+                                .path = "/importer",
+                                .kind = "add",
+                                .client_id = "abc",
+                                .detail = "a \"word\"\nmore",
+                                .assets = "/dam/a.jpg\n/dam/f/\n"};
     journal_write(j, &line);
     journal_close(j);
     AUTO(buf_release) struct buf text = BUF_INIT(1 << 20);
@@ -83,7 +97,8 @@ static void bytes_that_are_no_text_are_escaped(void **state)
 {
     (void)state;
     struct journal *j = open_it();
-    journal_write(j, &(struct journal_line){.request = 1, .status = 404, .method = "POST", .path = "/\xff", .kind = "other"});
+    journal_write(
+        j, &(struct journal_line){.request = 1, .status = 404, .method = "POST", .path = "/\xff", .kind = "other"});
     journal_close(j);
     AUTO(buf_release) struct buf text = BUF_INIT(1 << 20);
     read_it(&text);

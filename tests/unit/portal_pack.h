@@ -145,14 +145,15 @@ static inline void zip_end(struct zip *z)
 /* --- content packages: paths are given as they stand below jcr_root ---------------------------------------------- */
 
 #define NAMESPACES                                                                                                     \
-    "xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" "                            \
-    "xmlns:sling=\"http://sling.apache.org/jcr/sling/1.0\" xmlns:dam=\"http://www.day.com/dam/1.0\" "                 \
+    "xmlns:jcr=\"http://www.jcp.org/jcr/1.0\" xmlns:nt=\"http://www.jcp.org/jcr/nt/1.0\" "                             \
+    "xmlns:sling=\"http://sling.apache.org/jcr/sling/1.0\" xmlns:dam=\"http://www.day.com/dam/1.0\" "                  \
     "xmlns:dc=\"http://purl.org/dc/elements/1.1/\""
 
 static inline void pack_xml(struct zip *z, const char *path, const char *inside)
 {
     char *name = str_printf("jcr_root%s/.content.xml", path);
-    char *xml = str_printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<jcr:root " NAMESPACES " %s</jcr:root>\n", inside);
+    char *xml = str_printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<jcr:root " NAMESPACES " %s</jcr:root>\n",
+                           inside);
     zip_text(z, name, xml);
     free(name);
     free(xml);
@@ -175,7 +176,8 @@ static inline void pack_original(struct zip *z, const char *path, const void *da
     zip_add(z, name, data, len, how);
     free(name);
     name = str_printf("%s/_jcr_content/renditions/original.dir", path);
-    pack_xml(z, name, "jcr:primaryType=\"nt:file\"><jcr:content jcr:primaryType=\"nt:resource\" jcr:mimeType=\"image/jpeg\"/>");
+    pack_xml(z, name,
+             "jcr:primaryType=\"nt:file\"><jcr:content jcr:primaryType=\"nt:resource\" jcr:mimeType=\"image/jpeg\"/>");
     free(name);
 }
 
@@ -188,7 +190,8 @@ static inline void pack_asset(struct zip *z, const char *path, const char *text)
 
 static inline void pack_folder(struct zip *z, const char *path, const char *content)
 {
-    char *inside = str_printf("jcr:primaryType=\"sling:Folder\"><jcr:content jcr:primaryType=\"nt:unstructured\" %s/>", content);
+    char *inside = str_printf("jcr:primaryType=\"sling:Folder\"><jcr:content jcr:primaryType=\"nt:unstructured\" %s/>",
+                              content);
     pack_xml(z, path, inside);
     free(inside);
 }

@@ -49,7 +49,8 @@ static void publish(const char *below, const char *name, const char *value, cons
 {
     struct err e = {0};
     struct store_put *put = mem_alloc(sizeof(*put));
-    *put = (struct store_put){.path = str_printf(ROOT "/%s", below), .kind = bytes ? NODE_ASSET : NODE_FOLDER, .bytes = -1};
+    *put = (struct store_put){
+        .path = str_printf(ROOT "/%s", below), .kind = bytes ? NODE_ASSET : NODE_FOLDER, .bytes = -1};
     if (name) {
         put->property = mem_alloc(sizeof(*put->property));
         put->property[put->properties++] = (struct property){str_copy(name), str_copy(value)};
@@ -75,7 +76,8 @@ static void reply_release(struct page_reply *r)
 static struct page_reply get(const char *path, bool as_guest, const char *search)
 {
     struct page_reply r = {.fd = -1, .body = BUF_INIT(1 << 24)};
-    page_answer(&site, &(struct page_request){.path = path, .as_guest = as_guest, .search = search, .now_ms = NOW_MS}, &r);
+    page_answer(&site, &(struct page_request){.path = path, .as_guest = as_guest, .search = search, .now_ms = NOW_MS},
+                &r);
     return r;
 }
 
@@ -147,8 +149,10 @@ static void an_asset_shows_all_that_is_known(void **state)
     (void)state;
     publish("f", "jcr:content/publicFolder", "true", NULL);
     publish("f/a.png", "jcr:content/metadata/dc:title", "Key visual", png);
-    static const char *const wanted[] = {"Key visual", "jcr:content/metadata/dc:title", "0000007", ">41<", "22 (22 B)",
-                                         "public</span> <span class=\"quiet\">set by the folder</span> <a href=\"/at/f\">f</a>"};
+    static const char *const wanted[] = {
+        "Key visual", "jcr:content/metadata/dc:title",
+        "0000007",    ">41<",
+        "22 (22 B)",  "public</span> <span class=\"quiet\">set by the folder</span> <a href=\"/at/f\">f</a>"};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         expect("/at/f/a.png", false, NULL, wanted[i], "not public");
 }
@@ -216,7 +220,8 @@ static void many_assets_come_in_pages(void **state)
 static void what_is_not_there_is_not_found(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/x", "/at/none", "/asset/none", "/asset/", "/at/../..", "/at/f//", "/asset/../nodes.log", "", "/at"};
+    static const char *const paths[] = {
+        "/x", "/at/none", "/asset/none", "/asset/", "/at/../..", "/at/f//", "/asset/../nodes.log", "", "/at"};
     publish("f", NULL, NULL, NULL);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         AUTO(reply_release) struct page_reply r = get(paths[i], false, NULL);

@@ -44,7 +44,8 @@ static void enrol(struct world *w)
     struct credentials all;
     struct secret secret = {0};
     size_t index;
-    assert_true(credentials_register(w->dir, &(struct registration){.kind = CREDENTIAL_OAUTH}, &all, &index, &secret, &e));
+    assert_true(
+        credentials_register(w->dir, &(struct registration){.kind = CREDENTIAL_OAUTH}, &all, &index, &secret, &e));
     w->client_id = str_copy(all.item[index].client_id);
     w->secret = str_copy(secret.data);
     credentials_release(&all);
@@ -114,8 +115,9 @@ static struct reply ask(struct world *w, const struct question *q)
     struct curl_slist *headers = NULL;
     AUTO(mem_freep) char *type = str_printf("Content-Type: %s", q->type ? q->type : "application/octet-stream");
     AUTO(mem_freep) char *bearer = str_printf("Authorization: Bearer %s", q->bearer ? q->bearer : "");
-    AUTO(mem_freep) char *url = str_printf("%s://%s:%d%s", q->is_plain ? "http" : "https", q->host ? q->host : "127.0.0.1",
-                                           q->is_plain ? server_page_port(w->server) : server_port(w->server), q->path);
+    AUTO(mem_freep)
+    char *url = str_printf("%s://%s:%d%s", q->is_plain ? "http" : "https", q->host ? q->host : "127.0.0.1",
+                           q->is_plain ? server_page_port(w->server) : server_port(w->server), q->path);
     if (!q->mime)
         headers = curl_slist_append(headers, type);
     if (q->bearer)
@@ -156,13 +158,15 @@ static char *token_in(const struct reply *r)
 
 static char *token_form(const struct world *w)
 {
-    return str_printf("grant_type=client_credentials&client_id=%s&client_secret=%s&scope=openid%%2CAdobeID", w->client_id, w->secret);
+    return str_printf("grant_type=client_credentials&client_id=%s&client_secret=%s&scope=openid%%2CAdobeID",
+                      w->client_id, w->secret);
 }
 
 static char *get_token(struct world *w)
 {
     AUTO(mem_freep) char *form = token_form(w);
-    AUTO(reply_release) struct reply r = ask(w, &(struct question){.path = "/ims/token/v3", .body = form, .type = FORM});
+    AUTO(reply_release)
+    struct reply r = ask(w, &(struct question){.path = "/ims/token/v3", .body = form, .type = FORM});
     return token_in(&r);
 }
 
@@ -184,7 +188,9 @@ static void a_token_is_got_with_either_kind_of_form(void **state)
 {
     struct world *w = *state;
     AUTO(mem_freep) char *urlencoded = get_token(w);
-    const char *const field[][2] = {{"grant_type", "client_credentials"}, {"client_id", w->client_id}, {"client_secret", w->secret},
+    const char *const field[][2] = {{"grant_type", "client_credentials"},
+                                    {"client_id", w->client_id},
+                                    {"client_secret", w->secret},
                                     {"scope", "openid"}};
     curl_mime *mime = curl_mime_init(w->curl);
     for (size_t i = 0; i < ARRAY_LEN(field); i++) {
@@ -203,8 +209,10 @@ static void the_exchange_is_there_with_and_without_a_slash(void **state)
 {
     static const char *const paths[] = {"/ims/exchange/jwt", "/ims/exchange/jwt/"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        AUTO(reply_release) struct reply r =
-            ask(*state, &(struct question){.path = paths[i], .body = "client_id=x&client_secret=y&jwt_token=a.b.c", .type = FORM});
+        AUTO(reply_release)
+        struct reply r = ask(
+            *state,
+            &(struct question){.path = paths[i], .body = "client_id=x&client_secret=y&jwt_token=a.b.c", .type = FORM});
         assert_int_equal(r.status, 400);
         assert_non_null(strstr(r.body.data, "\"error\":\"invalid_client\""));
         assert_non_null(strstr(r.header.data, "application/json"));
@@ -216,7 +224,8 @@ static void a_form_too_large_is_refused(void **state)
     AUTO(mem_freep) char *form = mem_alloc(200001);
     memset(form, 'a', 200000);
     memcpy(form, "client_id=", 10);
-    AUTO(reply_release) struct reply r = ask(*state, &(struct question){.path = "/ims/token/v3", .body = form, .type = FORM});
+    AUTO(reply_release)
+    struct reply r = ask(*state, &(struct question){.path = "/ims/token/v3", .body = form, .type = FORM});
     assert_int_equal(r.status, 413);
 }
 
@@ -225,8 +234,9 @@ static void a_form_too_large_is_refused(void **state)
 static void a_token_opens_the_importer(void **state)
 {
     AUTO(mem_freep) char *token = get_token(*state);
-    AUTO(reply_release) struct reply r =
-        ask(*state, &(struct question){.path = IMPORTER, .body = "DSTRPCK::TEST|/content/dam/mac/acme", .bearer = token});
+    AUTO(reply_release)
+    struct reply r = ask(
+        *state, &(struct question){.path = IMPORTER, .body = "DSTRPCK::TEST|/content/dam/mac/acme", .bearer = token});
     assert_int_equal(r.status, 200);
     assert_non_null(strstr(r.body.data, "\"message\""));
 }
@@ -235,7 +245,8 @@ static void a_refused_body_is_read_to_its_end(void **state)
 {
     AUTO(mem_freep) char *body = mem_alloc(3000001);
     memset(body, 'x', 3000000);
-    AUTO(reply_release) struct reply refused = ask(*state, &(struct question){.path = IMPORTER, .body = body, .bearer = "nonsense"});
+    AUTO(reply_release)
+    struct reply refused = ask(*state, &(struct question){.path = IMPORTER, .body = body, .bearer = "nonsense"});
     AUTO(reply_release) struct reply next = ask(*state, &(struct question){.path = "/"});
     assert_int_equal(refused.status, 401);
     assert_non_null(strcasestr(refused.header.data, "WWW-Authenticate: Bearer"));
@@ -245,13 +256,18 @@ static void a_refused_body_is_read_to_its_end(void **state)
 static void the_replication_test_says_the_words(void **state)
 {
     AUTO(mem_freep) char *token = get_token(*state);
-    AUTO(reply_release) struct reply r = ask(*state, &(struct question){.method = "POST", .header = "Action: Test", .bearer = token,
-                                                                       .path = "/bin/receive?sling:authRequestLogin=1"});
+    AUTO(reply_release)
+    struct reply r = ask(*state, &(struct question){.method = "POST",
+                                                    .header = "Action: Test",
+                                                    .bearer = token,
+                                                    .path = "/bin/receive?sling:authRequestLogin=1"});
     assert_int_equal(r.status, 200);
     assert_string_equal(r.body.data, "ReplicationAction TEST ok.");
     assert_non_null(strcasestr(r.header.data, "Content-Type: text/plain;charset=utf-8"));
-    AUTO(reply_release) struct reply other = ask(*state, &(struct question){.method = "POST", .header = "Action: Activate",
-                                                                           .bearer = token, .path = "/bin/receive"});
+    AUTO(reply_release)
+    struct reply other = ask(
+        *state,
+        &(struct question){.method = "POST", .header = "Action: Activate", .bearer = token, .path = "/bin/receive"});
     assert_int_equal(other.status, 400);
     assert_non_null(strstr(other.body.data, "Activate refused"));
 }
@@ -291,7 +307,8 @@ static void each_wrong_request_has_its_status(void **state)
 static void the_page_forbids_everything_from_elsewhere(void **state)
 {
     AUTO(reply_release) struct reply r = ask(*state, &(struct question){.path = "/", .is_plain = true});
-    assert_non_null(strstr(r.header.data, "Content-Security-Policy: default-src 'none'; img-src 'self'; style-src 'self'"));
+    assert_non_null(
+        strstr(r.header.data, "Content-Security-Policy: default-src 'none'; img-src 'self'; style-src 'self'"));
     assert_non_null(strstr(r.header.data, "X-Content-Type-Options: nosniff"));
     assert_null(strstr(r.header.data, "Access-Control"));
     assert_null(strstr(r.body.data, "<script"));
@@ -304,10 +321,22 @@ static void host_names_are_told_apart(void **state)
         const char *host;
         bool is_local;
     } rows[] = {
-        {"127.0.0.1", true},       {"127.0.0.1:38080", true}, {"localhost", true},        {"LOCALHOST:1", true},
-        {"[::1]", true},           {"[::1]:38443", true},     {"", false},                {"evil.example", false},
-        {"localhost.evil", false}, {"127.0.0.1.nip", false},  {"127.0.0.1:", false},      {"localhost:80x", false},
-        {"127.0.0.2", false},      {"::1", false},            {"localhost:99999", false}, {"localhost:-1", false},
+        {"127.0.0.1", true},
+        {"127.0.0.1:38080", true},
+        {"localhost", true},
+        {"LOCALHOST:1", true},
+        {"[::1]", true},
+        {"[::1]:38443", true},
+        {"", false},
+        {"evil.example", false},
+        {"localhost.evil", false},
+        {"127.0.0.1.nip", false},
+        {"127.0.0.1:", false},
+        {"localhost:80x", false},
+        {"127.0.0.2", false},
+        {"::1", false},
+        {"localhost:99999", false},
+        {"localhost:-1", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (server_host_is_local(rows[i].host) != rows[i].is_local)

@@ -218,9 +218,9 @@ static void a_request_arrives_as_it_was_meant(void **state)
     const char *seen = server.seen[0].data;
     assert_true(str_starts(seen, "POST /a%20b?c=d HTTP/1.1\r\n"));
     assert_true(str_ends(seen, "\r\n\r\nbody"));
+    static const char agent[] = "\r\nUser-Agent: brandsync/" BRANDSYNC_VERSION "\r\n";
     static const char *const wanted[] = {"\r\nContent-Type: application/octet-stream\r\n", "\r\nX-Other: 1\r\n",
-                                         "\r\nContent-Length: 4\r\n", "\r\nAuthorization: Bearer T0KEN\r\n",
-                                         "\r\nUser-Agent: brandsync/" BRANDSYNC_VERSION "\r\n"};
+                                         "\r\nContent-Length: 4\r\n", "\r\nAuthorization: Bearer T0KEN\r\n", agent};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         assert_non_null(strstr(seen, wanted[i]));
     assert_null(strcasestr(seen, "Expect"));

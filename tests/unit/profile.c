@@ -345,7 +345,7 @@ static void every_commented_key_of_the_sample_may_be_uncommented(void **state)
     AUTO(buf_release) struct buf sample = BUF_INIT(1 << 20);
     assert_true(file_read(SAMPLE, 1 << 20, &sample, &e));
     int keys = 0;
-    for (char *line = sample.data; line; line = strchr(line, '\n'), line += line != NULL) {
+    for (char *line = sample.data; *line; line += strcspn(line, "\n"), line += *line != '\0') {
         if (!is_commented_key(line))
             continue;
         char *hash = strchr(line, '#');

@@ -103,7 +103,7 @@ static void what_is_not_there_says_what_makes_it(void **state)
     (void)state;
     AUTO(mem_freep) char *none = path_join(dir, "none");
     check_secret(none, "7:23: error: there is no such file");
-    check_secret(none, "fix: brandsync secret set");
+    check_secret(none, "write the client secret");
     check_secret(none, "fix: brandsync key create");
     check_secret(dir, "is not a regular file");
 }

@@ -329,11 +329,12 @@ static void entries_of_what_is_not_built_are_checked(void **state)
 
 static void check_url(const char *url, const char *id, const char *expected)
 {
-    AUTO(mem_freep) char *text = str_printf("version: 1\n"
-                                            "tenant: {url: '%s'%s%s}\n"
-                                            "identity: {client_id: a, client_secret_file: /etc/s, scopes: openid}\n"
-                                            "folders: [{path: /srv/a, existing: publish}]\n",
-                                            url, id ? ", id: " : "", id ? id : "");
+    AUTO(mem_freep)
+    char *text = str_printf("version: 1\n"
+                            "tenant: {url: '%s'%s%s}\n"
+                            "identity: {client_id: a, client_secret_file: /etc/s, scopes: openid}\n"
+                            "folders: [{path: /srv/a, existing: publish}]\n",
+                            url, id ? ", id: " : "", id ? id : "");
     AUTO(problems_release) struct problems problems;
     AUTO(buf_release) struct buf out = BUF_INIT(1 << 20);
     print_problems(text, strlen(text), &out, &problems);
@@ -472,7 +473,8 @@ static void the_caret_stands_below_its_character(void **state)
 static void nothing_from_the_file_steers_the_terminal(void **state)
 {
     (void)state;
-    static const char text[] = "version: 1\n\"x\xe2\x80\xae\\e[2J\": \xc2\x9b""31m\nb\xff: \x1b[2J\n";
+    static const char text[] = "version: 1\n\"x\xe2\x80\xae\\e[2J\": \xc2\x9b"
+                               "31m\nb\xff: \x1b[2J\n";
     for (size_t len = 0; len < sizeof(text); len++) {
         AUTO(problems_release) struct problems problems;
         AUTO(buf_release) struct buf out = BUF_INIT(1 << 20);

@@ -345,7 +345,7 @@ static void what_the_importer_would_cut_is_refused_and_the_rest_goes(void **stat
     fs.open_file = look_large;
     publish(THREE);
     assert_int_equal(result->receipt[0].outcome, OUTCOME_PUBLISHED);
-    assert_int_equal(result->receipt[1].outcome, OUTCOME_RETRY);
+    assert_int_equal(result->receipt[1].outcome, OUTCOME_CHANGED);
     assert_int_equal(result->receipt[1].err.cause, CAUSE_ASSET_TOO_LARGE);
     assert_int_equal(result->receipt[2].outcome, OUTCOME_PUBLISHED);
 }

@@ -626,7 +626,8 @@ static void an_unreadable_directory_is_lost_and_its_siblings_are_not(void **stat
         assert_int_equal(seteuid(NOBODY), 0);
     watch_open_folder(f, 4096, 0);
     AUTO(event_freep) struct event *lost = wait_event(f, EVENT_LOST, "r/bad");
-    wait_scanned(f, 1);
+    if (!strstr(f->told.data, "scanned /r 1")) /* either may be told first */
+        wait_scanned(f, 1);
     if (is_root)
         assert_int_equal(seteuid(0), 0);
     assert_int_equal(chmod(bad, 0755), 0);
