@@ -199,6 +199,55 @@ TEST(a_package_whose_file_changes_while_it_is_sent_is_broken_off)
     assert_int_equal(portal.asked, asked + 2);
 }
 
+static void write_a_and_keep_it_open(void)
+{
+    portal.meanwhile = NULL;
+    tree_open(HERE("/campaigns/a.jpg"));
+    tree_append(HERE("/campaigns/a.jpg"), "written by somebody who never closes it");
+}
+
+TEST(a_change_during_the_upload_of_which_no_event_tells_is_looked_at_again)
+{
+    given_three_published();
+    portal.meanwhile = write_a_and_keep_it_open;
+    tree_write(HERE("/campaigns/a.jpg"), "first");
+    sim_settle();
+    assert_there(THERE("/campaigns/a.jpg"), "written by somebody who never closes it");
+}
+
+enum { FILM_BYTES = 2 << 20 };
+
+static char *film_of(char letter)
+{
+    char *film = mem_alloc(FILM_BYTES + 1);
+    memset(film, letter, FILM_BYTES);
+    return film;
+}
+
+/* Half of it has been read by then. */
+static void save_the_film_again(void)
+{
+    static int pieces;
+    AUTO(mem_freep) char *film = film_of('y');
+    if (++pieces < FILM_BYTES / 2 / PORTAL_PIECE_BYTES)
+        return;
+    portal.meanwhile = NULL;
+    tree_write(HERE("/press/film.mp4"), film);
+}
+
+TEST(a_file_of_two_halves_is_never_published)
+{
+    AUTO(mem_freep) char *before = film_of('x'), *after = film_of('y');
+    given_three_published();
+    int imports = portal.imports;
+    portal.meanwhile = save_the_film_again;
+    tree_write(HERE("/press/film.mp4"), before);
+    sim_settle();
+    assert_null(portal.meanwhile);
+    assert_there(THERE("/press/film.mp4"), after);
+    assert_int_equal(portal.imports, imports + 1);
+}
+
 TEST(events_that_are_lost_are_made_good_by_a_scan)
 {
     given_three_published();
@@ -603,6 +652,8 @@ int main(void)
         STORY(a_hundred_atomic_saves_in_a_second_go_in_at_most_two),
         STORY(a_file_goes_when_it_is_closed_and_not_before),
         STORY(a_package_whose_file_changes_while_it_is_sent_is_broken_off),
+        STORY(a_change_during_the_upload_of_which_no_event_tells_is_looked_at_again),
+        STORY(a_file_of_two_halves_is_never_published),
         STORY(events_that_are_lost_are_made_good_by_a_scan),
         STORY(a_renamed_directory_is_published_under_its_new_name),
         STORY(a_refused_folder_makes_its_assets_wait_and_no_others),

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-enum { BODY_MAX = 64 << 20, PIECE_BYTES = 256 };
+enum { BODY_MAX = 64 << 20 };
 #define IMS "https://ims.test/"
 
 struct portal portal;
@@ -130,7 +130,7 @@ static bool answer_ims(struct http_reply *reply, struct err *e)
 
 static bool read_body(const struct http_request *q, struct buf *body, struct err *e)
 {
-    char piece[PIECE_BYTES];
+    char piece[PORTAL_PIECE_BYTES];
     int64_t last = portal.weather.breaks_off ? q->body_bytes / 2 : q->body_bytes;
     for (size_t got; (int64_t)body->len < last; buf_add(body, piece, got)) {
         if (!q->read_body(q->arg, piece, sizeof(piece), &got, e))

@@ -134,6 +134,7 @@ struct weather {
     int ims_status;                                 /* 0: it works */
 };
 
+enum { PORTAL_PIECE_BYTES = 256 };
 struct portal {
     struct weather weather;
     int imports, deletes, tokens; /* that were done; tokens given */

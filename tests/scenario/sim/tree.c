@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FDS_MAX = 4096, FILE_MAX = 1 << 20 };
+enum { FDS_MAX = 4096, FILE_MAX = 4 << 20 };
 
 static struct map entries;
 static struct inode *inodes;
