@@ -573,7 +573,9 @@ TEST(a_held_file_that_is_renamed_or_removed_leaves_the_queue)
 TEST(a_new_file_under_a_name_that_was_renamed_away_goes)
 {
     given_three_published();
-    portal.weather.is_unreachable = true;
+    portal.weather = (struct weather){.status = 429, .retry_after_ms = 5 * MINUTE};
+    tree_write(HERE("/press/c.txt"), "c again");
+    sim_run(10 * SECOND); /* nothing is tried for a while */
     tree_rename(HERE("/campaigns/a.jpg"), HERE("/campaigns/moved.jpg"));
     sim_run(SECOND);
     tree_write(HERE("/campaigns/a.jpg"), "the new one");
