@@ -51,6 +51,7 @@ PROGRAMS := $(patsubst %.c,$(OUT)/%,$(notdir $(wildcard $(MAINS))))
 FAKES    := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/*.c))
 TEST_SRC := $(wildcard tests/unit/*.c tests/scenario/*.c tests/threads/*.c)
 TESTS    := $(TEST_SRC:%.c=$(OUT)/%)
+SIM      := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/scenario/sim/*.c))
 BENCH    := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 all: $(PROGRAMS) ## build the three programs (links to them stand in build/)
@@ -71,6 +72,7 @@ $(OUT)/brandsync-portal: $(OUT)/src/portal/brandsync-portal.o $(LIB)
 $(OUT)/brandsyncd $(OUT)/brandsync $(OUT)/brandsync-portal:
 	$(call quiet,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
+$(filter $(OUT)/tests/scenario/%,$(TESTS)): $(SIM)
 $(TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(FAKES) $(LIB)
 	$(call quiet,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS) -lcmocka
 $(BENCH): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(LIB)

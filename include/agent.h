@@ -28,6 +28,7 @@ struct agent_ports {
     const struct clock *clock;
     const struct fs *fs;
     const struct http *http;
+    uint64_t seed; /* of all random choices; 0: from the kernel */
 };
 
 /* brandsyncd: runs until SIGTERM or SIGINT. Returns the exit code: 0, 75 (another agent uses this state), 78 (profile, or a ledger of

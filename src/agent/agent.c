@@ -152,6 +152,8 @@ static void house_close(struct agent *a)
     change_table_free(take(&a->changes));
     ledger_close(take(&a->ledger));
     forget_folders(a);
+    collide_release(a);
+    a->looks = 0;
     free(take(&a->live));
 }
 
@@ -182,8 +184,10 @@ static void grace_over(void *agent)
     loop_timer_set(a->loop, &a->stop_timer, DEADLINE_MS - GRACE_MS);
 }
 
+/* Asked for twice, as by two reloads in a row, the time begins anew. */
 static void let_rest(struct agent *a)
 {
+    loop_timer_stop(a->loop, &a->stop_timer);
     a->stop_timer = (struct loop_timer){.handler = grace_over, .arg = a};
     loop_timer_set(a->loop, &a->stop_timer, GRACE_MS);
 }
@@ -314,18 +318,18 @@ static void prepare_process(const struct profile *p)
     tzset();
 }
 
-static struct profile *load_profile(const char *name_or_file, char **file)
+static struct profile *load_profile(const char *name_or_file)
 {
     AUTO(problems_release) struct problems problems = {0};
     AUTO(buf_release) struct buf text = BUF_INIT(1 << 20);
     struct err e;
 
-    *file = profile_find(name_or_file, &e);
-    if (!*file) {
+    AUTO(mem_freep) char *file = profile_find(name_or_file, &e);
+    if (!file) {
         fprintf(stderr, "brandsyncd: %s\n", e.text);
         return NULL;
     }
-    struct profile *p = profile_load(*file, true, &problems);
+    struct profile *p = profile_load(file, true, &problems);
     problems_print(&problems, &text);
     if (text.len > 0)
         fprintf(stderr, "%s", text.data);
@@ -342,8 +346,11 @@ static void send_due(void *agent)
     dispatch_send(agent);
 }
 
-static bool agent_open(struct agent *a, struct err *e)
+bool agent_open(struct agent *a, const struct agent_ports *ports, struct profile *profile, struct err *e)
 {
+    *a = (struct agent){.ports = *ports, .profile = profile, .profile_file = str_copy(profile->file)};
+    random_seed(&a->random, ports->seed);
+    a->started_ms = a->profile_ms = agent_now(a);
     a->settle_timer = (struct loop_timer){.handler = settle_due, .arg = a};
     a->send_timer = (struct loop_timer){.handler = send_due, .arg = a};
     a->commit_timer = (struct loop_timer){.handler = health_commit, .arg = a};
@@ -360,7 +367,7 @@ static bool agent_open(struct agent *a, struct err *e)
     return a->control != NULL;
 }
 
-static void agent_close(struct agent *a)
+void agent_close(struct agent *a)
 {
     if (a->control)
         control_close(take(&a->control));
@@ -374,18 +381,14 @@ static void agent_close(struct agent *a)
 
 int agent_run(const char *profile_name_or_file, const struct agent_ports *ports)
 {
-    struct agent a = {.ports = *ports};
+    struct agent a;
     struct err e = {0};
 
-    a.profile = load_profile(profile_name_or_file, &a.profile_file);
-    if (!a.profile) {
-        free(a.profile_file);
+    struct profile *profile = load_profile(profile_name_or_file);
+    if (!profile)
         return 78;
-    }
-    prepare_process(a.profile);
-    random_seed(&a.random, 0);
-    a.started_ms = a.profile_ms = agent_now(&a);
-    if (agent_open(&a, &e)) {
+    prepare_process(profile);
+    if (agent_open(&a, ports, profile, &e)) {
         log_info("started", "version=%s profile=%s tenant=%s", BRANDSYNC_VERSION, QUOTED(a.profile_file),
                  QUOTED(a.profile->tenant.url));
         service_ready(a.status);

@@ -4,6 +4,7 @@
  *
  *   agent.c     open, run, reload, close: the map of the house
  *   observe.c   events and listings -> change table        (kernel -> change)
+ *   collide.c   two files here, one name there
  *   decide.c    settled change or command -> plan -> job    (change -> job)
  *   dispatch.c  job -> uploader, result -> receipt, ledger  (job -> receipt)
  *   tenant.c    may we send now, and if not, until when and why
@@ -75,6 +76,7 @@ struct agent {
     struct ledger *ledger;
     struct change_table *changes;
     struct queue *queue;
+    struct map collisions;    /* of collide.c */
     struct map known_folders; /* remotes whose node is on the portal as wanted; keys are owned */
 
     struct mailbox *events, *results;
@@ -87,6 +89,8 @@ struct agent {
     struct pace pace;
     struct err disk; /* the ledger's last failure; kind ERR_NONE: none */
 
+    int looks;        /* asked for, not answered yet */
+    int64_t looks_ms; /* since when there are any */
     struct loop_timer settle_timer, send_timer, commit_timer, health_timer, scan_timer, stop_timer;
     int64_t committed_mono_ms, rescan_ms;
     char status[300]; /* the unit's STATUS= as it was last said */
@@ -94,10 +98,16 @@ struct agent {
     int exit_code;
 };
 
+/* agent.c */
+/* Takes `profile`. After a failure too: agent_close. */
+bool agent_open(struct agent *a, const struct agent_ports *ports, struct profile *profile, struct err *e) MUST_CHECK;
+void agent_close(struct agent *a);
+
 /* observe.c */
 void observe_event(void *agent, void *event);
 void observe_scan_soon(struct agent *a, int folder, int64_t in_ms);
 void observe_scan(void *agent);
+void observe_look(struct agent *a, int folder, const char *path); /* answered by EVENT_LOOKED */
 void observe_settle(struct agent *a); /* what is quiet goes on to decide.c; sets the timer for the rest */
 
 /* decide.c */
@@ -111,10 +121,18 @@ void decide_change(struct agent *a, const struct change *c);
 /* `bytes` -1: not known. */
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out);
 void decide_publish_dir(struct agent *a, const char *path, const char *asked_by, struct decision *out);
+bool decide_may_unpublish(const struct file_row *row);
 bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, int64_t *job);
 /* Folder nodes whose public property or title on the portal is not what the profile wants go again. */
 void decide_folders(struct agent *a);
 char *local_remote(const struct agent *a, const char *path); /* NULL: no asset */
+
+/* collide.c */
+bool collide_holds(struct agent *a, const char *path, const char *remote); /* another file has this remote: held */
+const char *collide_with(const struct agent *a, const char *path);         /* the other one; NULL: none */
+size_t collide_count(const struct agent *a, const char *below);
+void collide_forget(struct agent *a, const char *path);
+void collide_release(struct agent *a);
 
 /* dispatch.c */
 void dispatch_send(struct agent *a);

@@ -118,20 +118,28 @@ static void hold(struct agent *a, struct job *job, const struct plan *plan)
     queue_add(a->queue, job, NULL);
 }
 
+/* 0: another file has its name on the portal. */
 static int64_t publish(struct agent *a, const struct plan *plan, struct job *job)
 {
+    bool owns_name = job->last_bytes >= 0;
+    if (!owns_name && collide_holds(a, job->path, job->remote)) {
+        job_free(job);
+        return 0;
+    }
     AUTO(mem_freep) char *dir = path_parent(job->path);
     want_folders(a, plan->folder, dir, plan->remote_folder);
     return enqueue(a, job);
 }
 
-static void gone(struct agent *a, const struct change *c)
+/* Nothing is here under this name any more: what was wanted of it is not. What is on the portal stays (on_delete: keep). */
+static void gone(struct agent *a, const char *path)
 {
-    AUTO(mem_freep) char *remote = local_remote(a, c->path);
+    collide_forget(a, path);
+    AUTO(mem_freep) char *remote = local_remote(a, path);
     const struct job *job = remote ? queue_find(a->queue, remote) : NULL;
     struct err e;
 
-    if (!job || job->action != ACTION_PUBLISH || job->state == JOB_SENDING || !str_eq(job->path, c->path))
+    if (!job || job->action != ACTION_PUBLISH || job->state == JOB_SENDING || !str_eq(job->path, path))
         return;
     if (!ledger_job_remove(a->ledger, job->id, &e))
         health_failed(a, &e);
@@ -144,10 +152,10 @@ void decide_change(struct agent *a, const struct change *c)
     struct file_row row;
     bool is_known = ledger_file_get(a->ledger, c->path, &row);
 
-    if (c->kind == CHANGE_GONE) {
-        gone(a, c);
+    if (c->kind != CHANGE_PUT)
+        gone(a, c->kind == CHANGE_MOVED ? c->from : c->path);
+    if (c->kind == CHANGE_GONE)
         return;
-    }
     plan_asset(a->profile, c->path, c->has_seen ? c->seen.bytes : -1, &plan);
     bool is_wanted = plan.verdict == PLAN_PUBLISH || plan.verdict == PLAN_HELD;
     if (is_wanted && !(is_known && row.state == FILE_UNPUBLISHED)) {
@@ -182,12 +190,26 @@ void decide_publish_dir(struct agent *a, const char *path, const char *asked_by,
     plan_release(&plan);
 }
 
+/* What was unpublished is an asset like any other from now on, even if this file goes before it is sent: known, and never seen as it is. */
+static void welcome_back(struct agent *a, const char *path, const char *remote)
+{
+    struct file_row row;
+    struct err e;
+
+    if (!ledger_file_get(a->ledger, path, &row) || row.state != FILE_UNPUBLISHED)
+        return;
+    row = (struct file_row){.state = FILE_KNOWN, .receipt = row.receipt};
+    if (!ledger_file_put(a->ledger, path, remote, &row, &e))
+        health_failed(a, &e);
+}
+
 void decide_publish(struct agent *a, const char *path, int64_t bytes, const char *asked_by, struct decision *out)
 {
     *out = (struct decision){.kind = DECIDED_NOT};
     plan_asset(a->profile, path, bytes, &out->why);
     if (out->why.verdict != PLAN_PUBLISH)
         return;
+    welcome_back(a, path, out->why.remote);
     struct file_row row;
     struct job *job = asset_job(a, &out->why, path, ledger_file_get(a->ledger, path, &row) ? &row : NULL);
     job->is_asked = true;
@@ -195,7 +217,32 @@ void decide_publish(struct agent *a, const char *path, int64_t bytes, const char
     job->seen_ms = job->settled_ms = agent_now(a);
     change_forget(a->changes, path);
     out->job = publish(a, &out->why, job);
+    if (out->job == 0) {
+        out->why.verdict = PLAN_HELD;
+        out->why.cause = CAUSE_ASSET_COLLISION;
+        snprintf(out->why.reason, sizeof(out->why.reason), "%s has this name on the portal already; rename this one",
+                 QUOTED(collide_with(a, path)));
+        return;
+    }
     out->kind = DECIDED_QUEUED;
+}
+
+/* Published from there, or on its way back: then the portal may have it still. */
+bool decide_may_unpublish(const struct file_row *row)
+{
+    return row->state == FILE_PUBLISHED || (row->state == FILE_KNOWN && row->receipt != 0);
+}
+
+/* Published, or on its way to be. */
+static bool may_be_out(struct agent *a, const char *path, const char *remote, struct file_row *row)
+{
+    const struct job *job = queue_find(a->queue, remote);
+    bool is_known = ledger_file_get(a->ledger, path, row);
+
+    if (!is_known)
+        *row = (struct file_row){0};
+    return (is_known && decide_may_unpublish(row)) ||
+           (job && job->action == ACTION_PUBLISH && job->state != JOB_HELD && str_eq(job->path, path));
 }
 
 /* It stays away from now on, whatever happens to the file: the decision is durable before the portal hears of it. */
@@ -205,7 +252,7 @@ bool decide_unpublish(struct agent *a, const char *path, const char *asked_by, i
     struct err e;
     AUTO(mem_freep) char *remote = local_remote(a, path);
 
-    if (!remote || !ledger_file_get(a->ledger, path, &row) || row.state != FILE_PUBLISHED)
+    if (!remote || !may_be_out(a, path, remote, &row))
         return false;
     row.state = FILE_UNPUBLISHED;
     if (!ledger_file_put(a->ledger, path, remote, &row, &e)) {

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+enum { GATHER_MS = 50 };
+
 static int count_free(const struct agent *a)
 {
     int idle = 0;
@@ -35,12 +37,22 @@ static void recall_last(struct agent *a, struct batch *b)
     }
 }
 
+/* While the looks at what settled together come back, it is let come together: it travels in one package. */
+static bool is_gathering(const struct agent *a, int64_t now_ms)
+{
+    return a->looks > 0 && now_ms - a->looks_ms < GATHER_MS;
+}
+
 void dispatch_send(struct agent *a)
 {
     int64_t now_ms = agent_now(a);
 
     if (a->is_stopping || a->is_reloading || a->disk.kind != ERR_NONE)
         return;
+    if (is_gathering(a, now_ms)) {
+        loop_timer_set(a->loop, &a->send_timer, GATHER_MS);
+        return;
+    }
     for (int idle = count_free(a); tenant_allows(&a->tenant, idle, now_ms) > 0; idle--) {
         struct batch *batch = queue_take(a->queue, tenant_allows(&a->tenant, idle, now_ms) - 1, now_ms);
         if (!batch)
@@ -63,15 +75,16 @@ static bool is_racy(const struct receipt *r)
     return look_ns - r->seen.mtime_ns < RACY_NS || look_ns - r->seen.ctime_ns < RACY_NS;
 }
 
-/* Found unchanged: only the look is new, the receipt that published it stays its last one. */
+/* Found unchanged: only the look is new, the receipt that published it stays its last one. Unpublished by command while it was being
+ * sent: the command stands, and its job follows. */
 static bool record_asset(struct agent *a, const struct receipt *r, struct err *e)
 {
-    struct file_row row;
-    bool keeps_receipt = r->outcome == OUTCOME_UNCHANGED && ledger_file_get(a->ledger, r->job->path, &row);
+    struct file_row row = {0};
+    bool keeps_receipt = ledger_file_get(a->ledger, r->job->path, &row) && r->outcome == OUTCOME_UNCHANGED;
     int64_t receipt = keeps_receipt ? row.receipt : r->id;
 
     row = (struct file_row){
-        .state = FILE_PUBLISHED,
+        .state = row.state == FILE_UNPUBLISHED ? FILE_UNPUBLISHED : FILE_PUBLISHED,
         .seen = r->seen,
         .bytes = r->bytes,
         .receipt = receipt,
@@ -81,12 +94,12 @@ static bool record_asset(struct agent *a, const struct receipt *r, struct err *e
     return ledger_file_put(a->ledger, r->job->path, r->job->remote, &row, e);
 }
 
+/* Its state was written by the command, and may be that of a newer one by now. */
 static bool record_unpublished(struct agent *a, const struct receipt *r, struct err *e)
 {
     struct file_row row;
     if (!ledger_file_get(a->ledger, r->job->path, &row))
         return true;
-    row.state = FILE_UNPUBLISHED;
     row.receipt = r->id;
     return ledger_file_put(a->ledger, r->job->path, r->job->remote, &row, e);
 }
@@ -150,7 +163,7 @@ static void look_again(struct agent *a, const struct receipt *r)
 {
     bool changed = r->outcome == OUTCOME_CHANGED || (r->outcome == OUTCOME_PUBLISHED && r->err.kind == ERR_CHANGED);
     if (changed && r->job->action == ACTION_PUBLISH && r->job->folder >= 0)
-        watch_look(a->watch, r->job->folder, r->job->path);
+        observe_look(a, r->job->folder, r->job->path);
 }
 
 /* --- what a result says of the tenant ------------------------------------------------------------------------------- */

@@ -125,6 +125,19 @@ static bool is_waiting(struct question *q)
     return true;
 }
 
+static bool is_collided(struct question *q)
+{
+    const char *other = collide_with(q->a, q->path);
+
+    if (!other)
+        return false;
+    answer(q, "held", "\"%s\" and \"%s\" would both be \"%s\" on the portal; the second is there; rename this one",
+           SAFE(path_name(q->path)), SAFE(path_name(other)), SAFE(path_name(q->plan.remote)));
+    set_text(q, "cause", cause_info(CAUSE_ASSET_COLLISION)->name);
+    set_text(q, "fix", cause_info(CAUSE_ASSET_COLLISION)->fix);
+    return true;
+}
+
 static bool is_held(struct question *q)
 {
     bool in_queue = q->job && q->job->state == JOB_HELD;
@@ -195,7 +208,7 @@ static bool is_missing(struct question *q)
 
 static bool is_known(struct question *q)
 {
-    if (q->has_row)
+    if (q->has_row && q->row.receipt == 0)
         answer(q, "ignored",
                "it was there before the folder was watched (existing: skip); send it with brandsync publish %s",
                SHELL(q->path));
@@ -205,8 +218,8 @@ static bool is_known(struct question *q)
 }
 
 static bool (*const answers[])(struct question *q) = {
-    not_watched, is_ignored,   is_sending, is_settling, is_unpublished, is_waiting,
-    is_held,     is_published, is_halted,  is_missing,  is_known,
+    not_watched, is_ignored, is_collided,  is_sending, is_settling, is_unpublished,
+    is_waiting,  is_held,    is_published, is_halted,  is_missing,  is_known,
 };
 
 static void read_facts(struct question *q, json_t *request)
@@ -244,6 +257,8 @@ void explain_fill(struct agent *a, json_t *request, json_t *reply)
     plan_asset(a->profile, path, q.exists ? q.seen.bytes : -1, &q.plan);
     q.has_row = ledger_file_get(a->ledger, path, &q.row);
     q.job = q.plan.remote ? queue_find(a->queue, q.plan.remote) : NULL;
+    if (q.job && !str_eq(q.job->path, path))
+        q.job = NULL; /* of another file that has the name */
     if (q.plan.remote)
         control_set_path(reply, "remote", q.plan.remote);
     if (json_is_true(json_object_get(request, "is_dir")) && q.plan.verdict != PLAN_NOT_WATCHED)

@@ -161,6 +161,7 @@ static void observe_looked(struct agent *a, const struct event *ev)
     struct change_info info;
     struct file_row row;
 
+    a->looks--;
     if (change_info(a->changes, ev->path, &info))
         observe_file(a, ev);
     else if (ev->exists && ev->is_regular)
@@ -181,13 +182,20 @@ void observe_event(void *agent, void *event)
     observers[ev->kind](agent, ev);
 }
 
+void observe_look(struct agent *a, int folder, const char *path)
+{
+    if (a->looks++ == 0)
+        a->looks_ms = agent_now(a);
+    watch_look(a->watch, folder, path);
+}
+
 void observe_settle(struct agent *a)
 {
     for (;;) {
         struct change c = {0};
         enum change_step step = change_next(a->changes, agent_now(a), &c);
         if (step == CHANGE_LOOK)
-            watch_look(a->watch, c.folder, c.path);
+            observe_look(a, c.folder, c.path);
         else if (step == CHANGE_READY)
             decide_change(a, &c);
         change_release(&c);

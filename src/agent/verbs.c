@@ -157,8 +157,27 @@ static void run_publish(void *agent, const struct control_peer *peer, json_t *re
 /* What an unpublish of this path takes away: itself, or all that is published below it. */
 static bool append_published(void *list, const char *path, const struct file_row *row)
 {
-    if (row->state == FILE_PUBLISHED)
+    if (decide_may_unpublish(row))
         strlist_add(list, path);
+    return true;
+}
+
+struct below {
+    struct agent *agent;
+    const char *path;
+    struct strlist *out;
+};
+
+/* What has no row yet is found by its job. */
+static bool append_on_its_way(void *arg, const struct job *job)
+{
+    const struct below *b = arg;
+    struct file_row row;
+    bool is_meant = job->action == ACTION_PUBLISH && job->state != JOB_HELD &&
+                    path_is_same_or_below(job->path, b->path);
+
+    if (is_meant && !ledger_file_get(b->agent->ledger, job->path, &row))
+        strlist_add(b->out, job->path);
     return true;
 }
 
@@ -170,9 +189,12 @@ static void collect_published(struct agent *a, json_t *request, struct strlist *
     json_array_foreach (json_object_get(request, "paths"), i, item) {
         AUTO(mem_freep) char *path = control_get_path(item, "path");
         size_t before = out->count;
-        if (path)
-            ledger_files_each(a->ledger, path, append_published, out);
-        if (path && out->count == before)
+        if (!path)
+            continue;
+        struct below below = {.agent = a, .path = path, .out = out};
+        ledger_files_each(a->ledger, path, append_published, out);
+        queue_each(a->queue, append_on_its_way, &below);
+        if (out->count == before)
             skip(skipped, path, "unpublished", "nothing published from there");
     }
 }

@@ -4,6 +4,7 @@
 #include "loop.h"
 
 #include <getopt.h>
+#include <malloc.h>
 
 static const char usage[] =
     "Usage: brandsyncd --profile NAME|FILE\n"
@@ -28,6 +29,8 @@ int main(int argc, char **argv)
     const struct agent_ports ports = {.clock = &real_clock, .fs = &real_fs, .http = &real_http};
     const char *profile = NULL;
 
+    mallopt(M_ARENA_MAX,
+            1); /* jobs and receipts wander between threads: with an arena each, memory is held everywhere */
     for (int option; (option = getopt_long(argc, argv, "p:", options, NULL)) != -1;) {
         switch (option) {
         case 'p':

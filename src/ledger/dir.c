@@ -37,6 +37,7 @@ static bool dir_flush(struct ledger *l, const struct dir *d, struct err *e)
 bool dirs_flush(struct ledger *l, struct err *e)
 {
     struct dir *d;
+    l->has_new_dirs = false;
     for (size_t at = 0; (d = map_next(&l->dirs, &at));) {
         if (d->is_changed && !dir_flush(l, d, e))
             return false;
@@ -91,6 +92,7 @@ struct dir *dir_of(struct ledger *l, const char *path, const char *remote, const
     struct dir *d = dir_get(l, dir);
     if (d || !remote)
         return d;
+    l->has_new_dirs = true;
     return dir_keep(l, l->next_dir++, dir, path_parent(remote));
 }
 

@@ -250,7 +250,7 @@ void ledger_count_files(struct ledger *l, const char *below, struct file_counts 
 char *ledger_local_of(struct ledger *l, const char *remote)
 {
     struct err e;
-    if (!dirs_flush(l, &e))
+    if (l->has_new_dirs && !dirs_flush(l, &e))
         return NULL;
     AUTO(mem_freep) char *parent = path_parent(remote);
     sqlite3_stmt *s = sql_bound(l, SQL_FILE_OF_REMOTE,

@@ -93,6 +93,7 @@ struct ledger {
 
     struct map dirs; /* directories lately used; counts in here are the truth until dirs_flush */
     int64_t next_dir;
+    bool has_new_dirs; /* some of them have no row yet */
     struct buf scratch;
 
     int64_t pruned_to; /* receipts up to this id were looked at by ledger_receipts_prune */

@@ -194,7 +194,7 @@ static void ledger_free(struct ledger *l)
 
 /* cache_size is resident memory; mmap would be too. */
 static const char writing[] =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -3000; PRAGMA mmap_size = 0;"
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA mmap_size = 0;"
     "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
     "PRAGMA cell_size_check = ON;";
 static const char reading[] =

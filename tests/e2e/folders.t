@@ -118,4 +118,26 @@ def _():
         check(was_late or (outcomes == ["published", "changed-meanwhile"] and sent == 1), f"{outcomes} in {sent} packages")
 
 
+@promise("of two names that would be one on the portal the first stays, the other is held with both names, until it is renamed")
+def _():
+    with House() as h:
+        h.start()
+        first = h.drop("campaigns/Logo-.png")
+        h.wait_arrived("campaigns/Logo-.png")
+        h.wait_rest()
+        h.drop("campaigns/Logo?.png")
+        h.wait("the second is held", lambda: h.explain("campaigns/Logo?.png")["state"] == "held")
+        said = h.explain("campaigns/Logo?.png")
+        check('"Logo?.png" and "Logo-.png" would both be "Logo-.png"' in said["sentence"], f"both names are said: {said}")
+        check_equal(said["cause"], "asset.collision", "cause")
+        check_equal(h.portal.bytes("campaigns/Logo-.png"), first, "the first one's bytes")
+        check_equal(h.status()["verdict"], "attention", "verdict")
+        h.cli("publish", h.local("campaigns/Logo?.png"), code=65)
+        check_equal(h.portal.bytes("campaigns/Logo-.png"), first, "the first one's bytes, still")
+        os.rename(h.local("campaigns/Logo?.png"), h.local("campaigns/Logo2.png"))
+        h.wait_arrived("campaigns/Logo2.png")
+        h.wait_rest()
+        check_equal(h.status()["verdict"], "ok", "verdict after the rename")
+
+
 main()
