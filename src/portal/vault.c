@@ -84,7 +84,7 @@ void part_add(struct part *part, char *name, char *value)
     part->property[part->properties++] = (struct property){.name = name, .value = value};
 }
 
-void parts_release(struct parts *p)
+static void parts_release(struct parts *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         struct part *part = p->item[i];
@@ -136,7 +136,8 @@ static void add_jcr_name(struct buf *out, const char *name, size_t len)
     }
 }
 
-char *jcr_path(const char *entry_name, struct err *e)
+/* "jcr_root/content/dam/_jcr_content" -> "/content/dam/jcr:content" (FileVault's PlatformNameFormat), NULL with `e`. */
+static char *jcr_path(const char *entry_name, struct err *e)
 {
     AUTO(buf_release) struct buf path = BUF_INIT(JCR_PATH_MAX);
     const char *name = entry_name + strlen(ROOT), *end;

@@ -41,15 +41,12 @@ struct part *parts_get(const struct parts *p, const char *path); /* NULL: not th
 struct part *parts_make(struct parts *p, const char *path);      /* with its parents; absolute clean paths only */
 void part_mark_present(struct part *part);                       /* with its parents */
 bool is_passed_by(const struct part *part);                      /* false for NULL: does the importer come by? */
-void part_add(struct part *part, char *name, char *value); /* takes both */
-void parts_release(struct parts *p);
+void part_add(struct part *part, char *name, char *value);       /* takes both */
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 
 /* Is this a name a JCR repository takes? A prefix must be one of the namespaces a tenant knows (protocol.md 11). */
 bool jcr_name_check(const char *name, struct err *e) MUST_CHECK;
-/* "jcr_root/content/dam/_jcr_content" -> "/content/dam/jcr:content" (FileVault's PlatformNameFormat), NULL with `e`. */
-char *jcr_path(const char *entry_name, struct err *e);
 
 /* --- the workspace filter ---------------------------------------------------------------------------------------- */
 
