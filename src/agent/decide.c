@@ -160,10 +160,12 @@ void decide_change(struct agent *a, const struct change *c)
     struct file_row row;
     bool is_known = ledger_file_get(a->ledger, c->path, &row);
 
-    if (c->kind != CHANGE_PUT)
-        gone(a, c->kind == CHANGE_MOVED ? c->from : c->path, false);
-    if (c->kind == CHANGE_GONE)
+    if (c->kind == CHANGE_GONE) {
+        gone(a, c->path, false);
         return;
+    }
+    if (c->kind == CHANGE_MOVED) /* a new file may have the old name by now, on its way already: only a look can tell */
+        collide_look_again(a, c->from);
     plan_asset(a->profile, c->path, c->has_seen ? c->seen.bytes : -1, &plan);
     bool is_wanted = plan.verdict == PLAN_PUBLISH || plan.verdict == PLAN_HELD;
     if (is_wanted && !(is_known && row.state == FILE_UNPUBLISHED)) {
