@@ -40,7 +40,4 @@ int agent_run(const char *profile_name_or_file, const struct agent_ports *ports)
 bool agent_answer_offline(const struct profile *profile, const struct clock *clock, json_t *request, json_t *reply,
                           struct err *e) MUST_CHECK;
 
-/* Exit code after sysexits for an error that ends a program. */
-int agent_exit_code(const struct err *e);
-
 #endif

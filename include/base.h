@@ -135,7 +135,7 @@ struct buf {
         .max = (ceiling)                                                                                               \
     }
 
-bool buf_add(struct buf *b, const void *data, size_t len); /* false when over the ceiling */
+bool buf_add(struct buf *b, const void *data, size_t len);  /* false when over the ceiling */
 static inline bool buf_str(struct buf *b, const char *text) /* inline: the length of a literal costs nothing */
 {
     return buf_add(b, text, strlen(text));
@@ -220,7 +220,6 @@ size_t text_utf8_next(const char *text, size_t len,
 void text_xml(struct buf *out, const char *text,
               size_t len); /* & < > " ' escaped; characters XML 1.0 cannot hold become U+FFFD */
 void text_percent(struct buf *out, const char *path);   /* percent-encodes all but unreserved and '/' */
-char *text_unpercent(const char *text);                 /* NULL: malformed or %00 */
 void text_hex(char *out, const void *data, size_t len); /* 2 * len + 1 bytes */
 bool text_unhex(void *out, size_t len, const char *hex);
 void text_base64(struct buf *out, const void *data, size_t len);    /* standard alphabet, padded */
@@ -229,7 +228,6 @@ bool text_unbase64url(struct buf *out, const char *text, size_t len);
 
 bool parse_int64(const char *text, int64_t min, int64_t max, int64_t *out);
 bool parse_duration(const char *text, int64_t *ms); /* 250ms 2s 15m 1h 7d 400d; "0s" fine; a bare number is refused */
-bool parse_size(const char *text, int64_t *bytes);  /* 8MiB 4MB 512KiB 100kB 1GiB 77B; a bare number is bytes */
 bool parse_rate(const char *text, int64_t *bytes_per_s); /* 4MB/s */
 
 /* The word of `words` nearest to `text` by edit distance, NULL when none is near (more than a third of its letters differ). */

@@ -82,7 +82,6 @@ struct folder_row {
 };
 bool ledger_folder_get(struct ledger *l, const char *remote, struct folder_row *out);
 bool ledger_folder_put(struct ledger *l, const char *remote, const struct folder_row *row, struct err *e) MUST_CHECK;
-bool ledger_folder_remove(struct ledger *l, const char *remote, struct err *e) MUST_CHECK;
 void ledger_folders_each(struct ledger *l, bool (*visit)(void *arg, const char *remote, const struct folder_row *row),
                          void *arg);
 
@@ -116,6 +115,5 @@ int64_t ledger_last_publish_ms(struct ledger *l); /* 0: never */
 /* Looks at the next 2,000 receipts after those of the last call, so that no call takes long: call it often. */
 bool ledger_receipts_prune(struct ledger *l, int64_t before_ms,
                            struct err *e) MUST_CHECK; /* never the last one of a published file */
-int64_t ledger_next_package(struct ledger *l);        /* numbers of packages go on across restarts */
 
 #endif

@@ -23,7 +23,6 @@ void loop_run(struct loop *l); /* until loop_stop; may be called again */
 void loop_stop(struct loop *l);
 /* One turn: waits at most `wait_ms` (-1: until something comes), handles what is ready. For tests and clean stops. */
 void loop_turn(struct loop *l, int wait_ms);
-int64_t loop_longest_turn_ms(const struct loop *l);
 
 /* `handler` runs when the descriptor is readable (or writable when wanted); `events` are EPOLLIN, EPOLLOUT, EPOLLHUP.
  * The caller keeps and closes the descriptor. */
@@ -70,7 +69,6 @@ void service_ready(const char *status);
 void service_status(const char *status); /* "working: 412 assets left" */
 void service_reloading(void);            /* with MONOTONIC_USEC */
 void service_stopping(void);
-int64_t service_watchdog_ms(void); /* feed at half of this; 0: not wanted */
 void service_watchdog_feed(void);
 
 #endif

@@ -43,14 +43,6 @@ void plan_folder(const struct profile *p, const char *path, struct plan *out);
 
 enum { PLAN_NAME_MAX = 255, PLAN_PATH_MAX = 2000 };
 
-/* Same content, place and settings as the last publish? Then an event sends nothing. */
-struct last_publish {
-    bool is_published;
-    struct seen seen;
-    char sha256[65];
-};
-bool plan_is_unchanged(const struct last_publish *last, const struct seen *now);
-
 /* The ignore table, for the man page: pattern and what makes it. NULL pattern ends it. */
 struct ignore_row {
     const char *pattern, *from;

@@ -29,7 +29,6 @@ enum { QUEUE_PACKAGE_MIN = 20 };
 struct queue *queue_new(const struct queue_opts *opts);
 void queue_free(struct queue *q);
 DEFINE_FREEP(queue)
-void queue_set_opts(struct queue *q, const struct queue_opts *opts);
 
 enum queue_added {
     QUEUE_NEW,      /* the job is in the queue */

@@ -93,7 +93,6 @@ struct change {
     int64_t settled_ms;
 };
 void change_release(struct change *c);
-const char *change_kind_name(enum change_kind kind);
 
 /* --- job: a decided unit of work, one per remote path ------------------------------------------------ */
 

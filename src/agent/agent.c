@@ -207,6 +207,16 @@ void agent_rebuild(struct agent *a)
     let_rest(a);
 }
 
+/* After sysexits, for an error that ends a program. */
+static int exit_code_of(const struct err *e)
+{
+    if (e->cause == CAUSE_AGENT_SECOND)
+        return 75;
+    if (e->kind == ERR_CONFIG)
+        return 78;
+    return e->kind == ERR_LOCAL ? 74 : 71;
+}
+
 void agent_rest(struct agent *a)
 {
     struct err e;
@@ -229,7 +239,7 @@ void agent_rest(struct agent *a)
         return;
     }
     log_error("reopen", "why=%s", QUOTED(e.text));
-    a->exit_code = agent_exit_code(&e);
+    a->exit_code = exit_code_of(&e);
     loop_stop(a->loop);
 }
 
@@ -306,15 +316,6 @@ static void prepare_process(const struct profile *p)
     if (p->timezone && p->timezone[0])
         setenv("TZ", p->timezone, 1);
     tzset();
-}
-
-int agent_exit_code(const struct err *e)
-{
-    if (e->cause == CAUSE_AGENT_SECOND)
-        return 75;
-    if (e->kind == ERR_CONFIG)
-        return 78;
-    return e->kind == ERR_LOCAL ? 74 : 71;
 }
 
 static struct profile *load_profile(const char *name_or_file)
@@ -395,7 +396,7 @@ int agent_run(const char *profile_name_or_file, const struct agent_ports *ports)
         log_info("stopped", "code=%d", a.exit_code);
     } else {
         log_error("start", "why=%s", QUOTED(e.text));
-        a.exit_code = agent_exit_code(&e);
+        a.exit_code = exit_code_of(&e);
     }
     agent_close(&a);
     return a.exit_code;

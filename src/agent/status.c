@@ -322,7 +322,7 @@ static json_t *folder_part(struct agent *a, const struct figures *figures, size_
     json_object_set_new(o, "assets", json_integer(files.files + figures->folder[i].fresh));
     json_object_set_new(o, "published", json_integer(files.published));
     json_object_set_new(o, "left", json_integer(left));
-    json_object_set_new(o, "held", json_integer((json_int_t)(q.held + collide_count(a, f->path))));
+    json_object_set_new(o, "held", json_integer((json_int_t)q.held + (json_int_t)collide_count(a, f->path)));
     json_object_set_new(o, "public", json_boolean(f->is_public));
     return o;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* err - errors as values: a kind for the caller, one line for a person. */
-#include "base_internal.h"
+#include "base.h"
 
 /* Room for what is formatted before it is made safe and cut. */
 enum { RAW = 2 * sizeof(((struct err *)0)->text) };

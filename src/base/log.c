@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* log - one line per fact to standard error, where the journal listens. */
-#include "base_internal.h"
+#include "base.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -72,11 +72,6 @@ bool parse_duration(const char *text, int64_t *ms)
     return parse_amount(text, strlen(text), durations, ms);
 }
 
-bool parse_size(const char *text, int64_t *bytes)
-{
-    return parse_amount(text, strlen(text), sizes, bytes) || (*text != '-' && parse_int64(text, 0, INT64_MAX, bytes));
-}
-
 bool parse_rate(const char *text, int64_t *bytes_per_s)
 {
     return str_ends(text, "/s") && parse_amount(text, strlen(text) - 2, sizes, bytes_per_s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* text_code - bytes as XML text, percent, hexadecimal and base64 codes, and back. */
-#include "base_internal.h"
+#include "base.h"
 
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -68,7 +68,8 @@ void text_percent(struct buf *out, const char *path)
     }
 }
 
-int hex_digit(char c)
+/* Its value, -1: not one. */
+static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -81,19 +82,6 @@ static int hex_byte(const char *two)
 {
     int high = hex_digit(two[0]), low = high < 0 ? -1 : hex_digit(two[1]);
     return low < 0 ? -1 : high * 16 + low;
-}
-
-char *text_unpercent(const char *text)
-{
-    AUTO(mem_freep) char *plain = mem_alloc(strlen(text) + 1);
-    for (char *at = plain; *text; at++) {
-        int byte = *text == '%' ? hex_byte(text + 1) : (uint8_t)*text;
-        if (byte <= 0)
-            return NULL;
-        *at = (char)byte;
-        text += *text == '%' ? 3 : 1;
-    }
-    return take(&plain);
 }
 
 void text_hex(char *out, const void *data, size_t len)

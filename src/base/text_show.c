@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* text_show - outside text made safe for logs and terminals: no byte of it steers the terminal or forges a line. */
-#include "base_internal.h"
+#include "base.h"
 
 /* Characters that act instead of showing: C0, DEL, C1, and those that turn or break the line. */
 static const struct {

@@ -11,7 +11,7 @@ enum {
     SKEW_NOTICED_MS = 30000,
 };
 
-void credential_release(struct credential *c)
+static void credential_release(struct credential *c)
 {
     secret_release(&c->client_secret);
     secret_release(&c->jwt);

@@ -29,7 +29,6 @@ struct credential {
     struct secret client_secret;
     struct secret jwt; /* mode jwt */
 };
-void credential_release(struct credential *c);
 
 /* One request; a second one when IMS says that the assertion ended and its Date shows that our clock is wrong.
  * `g->skew_ms` holds what was learnt before. The secret and the key are read from their files each time, so that a

@@ -32,8 +32,7 @@ bool numbers_load(struct ledger *l)
     l->numbers = (struct numbers){
         .job = sqlite3_column_int64(s, 0),
         .receipt = sqlite3_column_int64(s, 1),
-        .package = sqlite3_column_int64(s, 2),
-        .last_publish_ms = sqlite3_column_int64(s, 3),
+        .last_publish_ms = sqlite3_column_int64(s, 2),
     };
     sql_end(s);
     return true;
@@ -45,8 +44,7 @@ static bool numbers_flush(struct ledger *l, struct err *e)
     if (!n->is_changed)
         return true;
     l->numbers.is_changed = false;
-    return sql_write(l, SQL_NUMBERS_PUT, VALUES(INT(n->job), INT(n->receipt), INT(n->package), INT(n->last_publish_ms)),
-                     e);
+    return sql_write(l, SQL_NUMBERS_PUT, VALUES(INT(n->job), INT(n->receipt), INT(n->last_publish_ms)), e);
 }
 
 /* Numbers given out stay given out: their owners are alive although the rows are gone. */

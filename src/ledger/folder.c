@@ -29,11 +29,6 @@ bool ledger_folder_put(struct ledger *l, const char *remote, const struct folder
         VALUES(BYTES_OF(remote), INT(row->is_published), INT(row->is_public), TEXT(row->title), INT(row->receipt)), e);
 }
 
-bool ledger_folder_remove(struct ledger *l, const char *remote, struct err *e)
-{
-    return sql_write(l, SQL_FOLDER_REMOVE, VALUES(BYTES_OF(remote)), e);
-}
-
 /* Row by row, so that `visit` may write. */
 void ledger_folders_each(struct ledger *l, bool (*visit)(void *arg, const char *remote, const struct folder_row *row),
                          void *arg)

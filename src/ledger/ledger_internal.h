@@ -43,7 +43,6 @@ enum sql {
     SQL_FILE_OF_REMOTE,
     SQL_FOLDER_GET,
     SQL_FOLDER_PUT,
-    SQL_FOLDER_REMOVE,
     SQL_FOLDER_NEXT,
     SQL_BEGUN_GET,
     SQL_BEGUN_PUT,
@@ -87,7 +86,7 @@ struct ledger {
     struct err fault; /* what failed since the last commit: the next one fails with it */
 
     struct numbers {
-        int64_t job, receipt, package; /* the next of each */
+        int64_t job, receipt; /* the next of each */
         int64_t last_publish_ms;
         bool is_changed;
     } numbers;

@@ -153,12 +153,6 @@ int64_t ledger_last_publish_ms(struct ledger *l)
     return l->numbers.last_publish_ms;
 }
 
-int64_t ledger_next_package(struct ledger *l)
-{
-    l->numbers.is_changed = true;
-    return l->numbers.package++;
-}
-
 /* --- forgetting -------------------------------------------------------------------------------------------- */
 
 struct old_receipt {

@@ -15,10 +15,9 @@
  * dir is clustered by path so that a count is one walk over neighbours; its indices carry the path along. */
 static const char step_1[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE numbers(one INTEGER PRIMARY KEY CHECK(one = 1), job INT NOT NULL, receipt INT NOT NULL, package INT "
-    "NOT NULL,"
+    "CREATE TABLE numbers(one INTEGER PRIMARY KEY CHECK(one = 1), job INT NOT NULL, receipt INT NOT NULL,"
     " last_publish_ms INT NOT NULL, touched INT NOT NULL);"
-    "INSERT INTO numbers VALUES(1, 1, 1, 1, 0, 0);"
+    "INSERT INTO numbers VALUES(1, 1, 1, 0, 0);"
     "CREATE TABLE dir(path BLOB PRIMARY KEY, id INT NOT NULL UNIQUE, remote BLOB NOT NULL, files INT NOT NULL, "
     "published INT NOT NULL,"
     " bytes INT NOT NULL) WITHOUT ROWID;"

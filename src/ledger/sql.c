@@ -29,8 +29,8 @@ static const char *const sql_text[SQLS] = {
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_TOUCH] = "UPDATE numbers SET touched = touched + 1",
-    [SQL_NUMBERS_GET] = "SELECT job, receipt, package, last_publish_ms FROM numbers",
-    [SQL_NUMBERS_PUT] = "UPDATE numbers SET job = ?1, receipt = ?2, package = ?3, last_publish_ms = ?4",
+    [SQL_NUMBERS_GET] = "SELECT job, receipt, last_publish_ms FROM numbers",
+    [SQL_NUMBERS_PUT] = "UPDATE numbers SET job = ?1, receipt = ?2, last_publish_ms = ?3",
 
     [SQL_DIR_GET] = "SELECT id, remote, files, published, bytes FROM dir WHERE path = ?1",
     [SQL_DIR_PUT] = "INSERT INTO dir(path, id, remote, files, published, bytes) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
@@ -56,7 +56,6 @@ static const char *const sql_text[SQLS] = {
     [SQL_FOLDER_GET] = "SELECT is_published, is_public, title, receipt FROM folder WHERE remote = ?1",
     [SQL_FOLDER_PUT] = "INSERT OR REPLACE INTO folder(remote, is_published, is_public, title, receipt) VALUES(?1, ?2, "
                        "?3, ?4, ?5)",
-    [SQL_FOLDER_REMOVE] = "DELETE FROM folder WHERE remote = ?1",
     [SQL_FOLDER_NEXT] = "SELECT is_published, is_public, title, receipt, remote FROM folder WHERE remote > ?1 ORDER BY "
                         "remote LIMIT 1",
     [SQL_BEGUN_GET] = "SELECT is_finished FROM begun WHERE local = ?1",

@@ -32,7 +32,6 @@ struct loop {
     void (*on_idle)(void *arg);
     void *idle_arg;
     bool is_stopping;
-    int64_t longest_turn_ms;
 };
 
 static int64_t now_mono_ms(void)
@@ -172,10 +171,9 @@ static int time_to_wait_ms(const struct loop *l, int wait_ms)
 
 /* --- turns ------------------------------------------------------------------------------------------- */
 
-static void turn_end(struct loop *l, int64_t began_ms)
+static void turn_end(int64_t began_ms)
 {
     int64_t took_ms = now_mono_ms() - began_ms;
-    l->longest_turn_ms = MAX(l->longest_turn_ms, took_ms);
     if (took_ms > SLOW_TURN_MS)
         log_warning("loop-slow", "ms=%lld", (long long)took_ms);
 }
@@ -192,7 +190,7 @@ void loop_turn(struct loop *l, int wait_ms)
     size_t fired = timers_handle(l);
     if (l->on_idle && (count > 0 || fired > 0))
         l->on_idle(l->idle_arg);
-    turn_end(l, began_ms);
+    turn_end(began_ms);
 }
 
 void loop_run(struct loop *l)
@@ -207,11 +205,6 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
     l->is_stopping = true;
-}
-
-int64_t loop_longest_turn_ms(const struct loop *l)
-{
-    return l->longest_turn_ms;
 }
 
 void loop_on_idle(struct loop *l, void (*handler)(void *arg), void *arg)

@@ -42,12 +42,6 @@ void service_stopping(void)
     (void)sd_notify(0, "STOPPING=1");
 }
 
-int64_t service_watchdog_ms(void)
-{
-    uint64_t usec = 0;
-    return sd_watchdog_enabled(0, &usec) > 0 ? (int64_t)(usec / 1000) : 0;
-}
-
 void service_watchdog_feed(void)
 {
     (void)sd_notify(0, "WATCHDOG=1");

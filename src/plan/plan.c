@@ -232,8 +232,3 @@ void plan_folder(const struct profile *p, const char *path, struct plan *out)
     if (!is_name_too_long(out))
         out->verdict = PLAN_PUBLISH;
 }
-
-bool plan_is_unchanged(const struct last_publish *last, const struct seen *now)
-{
-    return last->is_published && seen_is_same_content(&last->seen, now);
-}

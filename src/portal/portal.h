@@ -10,7 +10,7 @@
  *   importer.c          distribution importer: ADD, TEST, DELETE bodies and their replies (protocol.md 4.5, 11)
  *   unzip.c             a zip read as a stream of local entries, as Java's ZipInputStream does
  *   vault.c             a FileVault package being received: entries sorted into XML, originals and what is refused
- *   vault_xml.c         its XML: .content.xml (document view), filter.xml, properties.xml
+ *   vault_xml.c         its XML: .content.xml (document view), filter.xml, properties.xml; vault_walk.c: expat with limits
  *   vault_filter.c      the workspace filter: what a package covers, and in which mode
  *   vault_plan.c        package + filter + what is there -> one change, as FileVault's importer would make it
  *   store.c             the tenant's content: files on disk, nodes in memory; one atomic change at a time

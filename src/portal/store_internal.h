@@ -45,6 +45,5 @@ bool store_path_fits(const char *path);
 bool store_log_line(struct buf *out, const struct store_change *change, int64_t arrived_ms, struct err *e) MUST_CHECK;
 bool store_log_parse(const char *line, size_t len, const char *tmp, struct store_change *change, int64_t *arrived_ms,
                      struct err *e) MUST_CHECK;
-void properties_release(struct property *property, size_t count);
 
 #endif

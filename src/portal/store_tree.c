@@ -12,7 +12,7 @@
 
 /* --- nodes ------------------------------------------------------------------------------------------------------- */
 
-void properties_release(struct property *property, size_t count)
+static void properties_release(struct property *property, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(property[i].name);

@@ -29,7 +29,7 @@ struct vault {
     enum sink sink;
     char *path; /* of its node */
     struct buf xml;
-    struct XML_ParserStruct *parser;
+    struct walker *walker;
     struct part *part;
     int fd;
     EVP_MD *sha256;
@@ -84,7 +84,7 @@ void part_add(struct part *part, char *name, char *value)
     part->property[part->properties++] = (struct property){.name = name, .value = value};
 }
 
-void parts_release(struct parts *p)
+static void parts_release(struct parts *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         struct part *part = p->item[i];
@@ -136,7 +136,8 @@ static void add_jcr_name(struct buf *out, const char *name, size_t len)
     }
 }
 
-char *jcr_path(const char *entry_name, struct err *e)
+/* "jcr_root/content/dam/_jcr_content" -> "/content/dam/jcr:content" (FileVault's PlatformNameFormat), NULL with `e`. */
+static char *jcr_path(const char *entry_name, struct err *e)
 {
     AUTO(buf_release) struct buf path = BUF_INIT(JCR_PATH_MAX);
     const char *name = entry_name + strlen(ROOT), *end;
@@ -254,12 +255,12 @@ static bool entry_end(void *arg, int64_t bytes, struct err *e)
     case SINK_NONE:
         return true;
     case SINK_DOCVIEW:
-        return xml_read_docview(v->parser, xml, v->xml.len, v->path, &v->parts, e);
+        return xml_read_docview(v->walker, xml, v->xml.len, v->path, &v->parts, e);
     case SINK_FILTER:
-        v->filter = xml_read_filter(v->parser, xml, v->xml.len, e);
+        v->filter = xml_read_filter(v->walker, xml, v->xml.len, e);
         return v->filter != NULL;
     case SINK_PROPERTIES:
-        return xml_check_properties(v->parser, xml, v->xml.len, e);
+        return xml_check_properties(v->walker, xml, v->xml.len, e);
     case SINK_ORIGINAL:
         return spool_end(v, bytes, e);
     }
@@ -276,7 +277,7 @@ struct vault *vault_new(struct store *s)
     v->store = s;
     v->unzip = unzip_new(&handler, v);
     v->xml = (struct buf)BUF_INIT(XML_MAX);
-    v->parser = xml_parser_new();
+    v->walker = walker_new();
     v->fd = -1;
     v->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     v->digest = EVP_MD_CTX_new();
@@ -325,7 +326,7 @@ void vault_free(struct vault *v)
     strlist_release(&v->name);
     buf_release(&v->xml);
     fd_close(&v->fd);
-    xml_parser_free(v->parser);
+    walker_free(v->walker);
     EVP_MD_free(v->sha256);
     EVP_MD_CTX_free(v->digest);
     free(v->path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * vault_internal - what vault.c (receiving), vault_xml.c (its XML), vault_filter.c (coverage) and vault_plan.c (the
- * change) share.
+ * vault_internal - what vault.c (receiving), vault_xml.c and vault_walk.c (its XML), vault_filter.c (coverage) and
+ * vault_plan.c (the change) share.
  *
  * A package is kept as parts: one per JCR node it speaks of, parents before children. A store's node (struct node) is a
  * folder, an asset or a collection with all its inner JCR nodes flattened into its properties; a part may be either.
@@ -41,15 +41,12 @@ struct part *parts_get(const struct parts *p, const char *path); /* NULL: not th
 struct part *parts_make(struct parts *p, const char *path);      /* with its parents; absolute clean paths only */
 void part_mark_present(struct part *part);                       /* with its parents */
 bool is_passed_by(const struct part *part);                      /* false for NULL: does the importer come by? */
-void part_add(struct part *part, char *name, char *value); /* takes both */
-void parts_release(struct parts *p);
+void part_add(struct part *part, char *name, char *value);       /* takes both */
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 
 /* Is this a name a JCR repository takes? A prefix must be one of the namespaces a tenant knows (protocol.md 11). */
 bool jcr_name_check(const char *name, struct err *e) MUST_CHECK;
-/* "jcr_root/content/dam/_jcr_content" -> "/content/dam/jcr:content" (FileVault's PlatformNameFormat), NULL with `e`. */
-char *jcr_path(const char *entry_name, struct err *e);
 
 /* --- the workspace filter ---------------------------------------------------------------------------------------- */
 
@@ -72,15 +69,33 @@ const char *filter_root(const struct filter *f, size_t i); /* NULL: no more */
 
 /* --- XML: at most XML_MAX bytes, bounded depth, no entities ------------------------------------------------------ */
 
-/* One parser, taken again and again: making one costs more than reading a small file. */
-struct XML_ParserStruct;
-struct XML_ParserStruct *xml_parser_new(void);
-void xml_parser_free(struct XML_ParserStruct *parser);
+#define XML_SEPARATOR '\n' /* between a name's URI and its local part; cannot be in either */
+
+struct walker; /* one for a package's files, one after the other */
+struct walker *walker_new(void);
+void walker_free(struct walker *w);
+struct reader {
+    bool (*start)(struct reader *r, const char *element, const char **attribute);
+    bool (*end)(struct reader *r);
+    const char *file; /* for messages */
+    bool may_have_doctype;
+    bool is_usually_repeated; /* wants no text */
+    struct buf text;          /* of the innermost element; a ceiling of 0: not wanted */
+    size_t depth;             /* 1: the root element */
+
+    /* vault_walk.c: */
+    struct walker *walker;
+    bool has_failed;
+    struct err *e;
+};
+bool reader_run(struct reader *r, struct walker *w, const char *xml, size_t len, struct err *e) MUST_CHECK;
+bool reader_refuse(struct reader *r, const char *why, const char *what); /* `what`: NULL if nothing is to be named */
+
 /* A document view whose root is the node `path`; its nodes are added to `p`. */
-bool xml_read_docview(struct XML_ParserStruct *parser, const char *xml, size_t len, const char *path, struct parts *p,
+bool xml_read_docview(struct walker *w, const char *xml, size_t len, const char *path, struct parts *p,
                       struct err *e) MUST_CHECK;
-struct filter *xml_read_filter(struct XML_ParserStruct *parser, const char *xml, size_t len, struct err *e);
-bool xml_check_properties(struct XML_ParserStruct *parser, const char *xml, size_t len, struct err *e) MUST_CHECK;
+struct filter *xml_read_filter(struct walker *w, const char *xml, size_t len, struct err *e);
+bool xml_check_properties(struct walker *w, const char *xml, size_t len, struct err *e) MUST_CHECK;
 
 /* --- the change -------------------------------------------------------------------------------------------------- */
 

@@ -2,26 +2,13 @@
 /*
  * vault_xml - the XML of a package: document views, the filter, the properties.
  *
- * What is declared as an entity, goes too deep or uses a namespace the tenant does not know is refused. Prefixes are
- * those of the tenant, whatever the file calls them, as in FileVault.
+ * A namespace the tenant does not know is refused. Prefixes are those of the tenant, whatever the file calls them, as in
+ * FileVault.
  */
 #include "vault_internal.h"
-#include <expat.h>
 
-enum { DEPTH_MAX = 64, VALUE_MAX = 4096 };
-#define SEPARATOR '\n' /* between the parts of expat's names; cannot be in a URI or a name */
-
-struct reader {
-    bool (*start)(struct reader *r, const char *element, const char **attribute);
-    bool (*end)(struct reader *r);
-    const char *file; /* for messages */
-    bool may_have_doctype;
-    struct buf text; /* of the innermost element; a ceiling of 0: not wanted */
-    XML_Parser parser;
-    size_t depth; /* 1: the root element */
-    bool has_failed;
-    struct err *e;
-};
+enum { VALUE_MAX = 4096 };
+#define ORIGINAL "/jcr:content/renditions/original"
 
 static const struct {
     const char *prefix, *uri;
@@ -42,84 +29,6 @@ static const struct {
     {"exif", "http://ns.adobe.com/exif/1.0/"},
     {"Iptc4xmpCore", "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"},
 };
-
-/* --- the walker: expat with limits ------------------------------------------------------------------------------- */
-
-static bool refuse(struct reader *r, const char *why, const char *what)
-{
-    return what ? err_set(r->e, ERR_REFUSED, "%s: %s '%s'", r->file, why, what)
-                : err_set(r->e, ERR_REFUSED, "%s: %s", r->file, why);
-}
-
-static void outcome(struct reader *r, bool is_good)
-{
-    if (is_good || r->has_failed)
-        return;
-    r->has_failed = true;
-    XML_StopParser(r->parser, XML_FALSE);
-}
-
-static void on_start(void *arg, const char *element, const char **attribute)
-{
-    struct reader *r = arg;
-    buf_clear(&r->text);
-    if (++r->depth > DEPTH_MAX)
-        outcome(r, refuse(r, "the XML is nested too deeply", NULL));
-    else
-        outcome(r, r->start(r, element, attribute));
-}
-
-static void on_end(void *arg, const char *element UNUSED)
-{
-    struct reader *r = arg;
-    if (!r->has_failed && r->end)
-        outcome(r, r->end(r));
-    r->depth--;
-}
-
-static void on_text(void *arg, const char *text, int len)
-{
-    struct reader *r = arg;
-    buf_add(&r->text, text, (size_t)len);
-}
-
-static void on_doctype(void *arg, const char *name UNUSED, const char *system UNUSED, const char *public UNUSED,
-                       int has_subset)
-{
-    struct reader *r = arg;
-    if (has_subset || !r->may_have_doctype)
-        outcome(r, refuse(r, "a document type definition is not taken", NULL));
-}
-
-XML_Parser xml_parser_new(void)
-{
-    XML_Parser parser = XML_ParserCreateNS(NULL, SEPARATOR);
-    BUG_ON(!parser);
-    return parser;
-}
-
-void xml_parser_free(XML_Parser parser)
-{
-    XML_ParserFree(parser);
-}
-
-static bool parse(struct reader *r, XML_Parser parser, const char *xml, size_t len, struct err *e)
-{
-    r->e = e;
-    r->parser = parser;
-    BUG_ON(len > XML_MAX || !XML_ParserReset(parser, NULL));
-    XML_SetUserData(r->parser, r);
-    XML_SetElementHandler(r->parser, on_start, on_end);
-    XML_SetStartDoctypeDeclHandler(r->parser, on_doctype);
-    if (r->text.max > 0)
-        XML_SetCharacterDataHandler(r->parser, on_text);
-    bool is_done = XML_Parse(r->parser, xml, (int)len, 1) == XML_STATUS_OK && !r->has_failed;
-    if (!is_done && !r->has_failed)
-        err_set(e, ERR_REFUSED, "%s:%lu: %s", r->file, XML_GetCurrentLineNumber(r->parser),
-                XML_ErrorString(XML_GetErrorCode(r->parser)));
-    buf_release(&r->text);
-    return is_done;
-}
 
 static const char *attribute_of(const char **attribute, const char *name)
 {
@@ -189,13 +98,13 @@ static void add_name(struct buf *out, const char *name, size_t len)
 static char *qualified(struct reader *r, const char *expat_name)
 {
     struct buf name = BUF_INIT(VALUE_MAX);
-    const char *local = strchr(expat_name, SEPARATOR);
+    const char *local = strchr(expat_name, XML_SEPARATOR);
     size_t i = 0, uri = local ? (size_t)(local - expat_name) : 0;
     while (local && i < ARRAY_LEN(namespaces) &&
            !(strncmp(namespaces[i].uri, expat_name, uri) == 0 && !namespaces[i].uri[uri]))
         i++;
     if (i == ARRAY_LEN(namespaces)) {
-        refuse(r, "the namespace is not registered:", expat_name);
+        reader_refuse(r, "the namespace is not registered:", expat_name);
         return NULL;
     }
     if (local && buf_str(&name, namespaces[i].prefix))
@@ -250,7 +159,7 @@ static bool add_properties(struct docview *d, struct part *part, const char **at
             type = part->property[part->properties - 1].value;
     }
     if (!type)
-        return refuse(&d->reader, "mandatory property 'jcr:primaryType' missing from", part->path);
+        return reader_refuse(&d->reader, "mandatory property 'jcr:primaryType' missing from", part->path);
     if (d->reader.depth == 1)
         d->is_asset = str_eq(type, "dam:Asset");
     return true;
@@ -263,14 +172,14 @@ static bool element_path(struct docview *d, const char *element)
         return false;
     if (d->reader.depth == 1) {
         d->path = str_copy(d->root);
-        return str_eq(name, "jcr:root") || refuse(&d->reader, "jcr:root expected, not", name);
+        return str_eq(name, "jcr:root") || reader_refuse(&d->reader, "jcr:root expected, not", name);
     }
     if (!jcr_name_check(name, d->reader.e))
         return err_wrap(d->reader.e, "%s", d->reader.file);
     char *path = path_join(d->path, name);
     free(d->path);
     d->path = path;
-    return strlen(path) < JCR_PATH_MAX || refuse(&d->reader, "the path is too long:", path);
+    return strlen(path) < JCR_PATH_MAX || reader_refuse(&d->reader, "the path is too long:", path);
 }
 
 static bool docview_start(struct reader *r, const char *element, const char **attribute)
@@ -281,12 +190,12 @@ static bool docview_start(struct reader *r, const char *element, const char **at
     /* FileVault then imports the node without its bytes: "Mandatory property jcr:data not found" (protocol.md 7.3). */
     const char *below = path_below(d->path, d->root);
     if (d->is_asset && below && str_eq(below, "jcr:content/renditions"))
-        return refuse(r, "an asset must not mention its renditions, the original would be lost:", d->root);
+        return reader_refuse(r, "an asset must not mention its renditions, the original would be lost:", d->root);
     struct part *part = parts_make(d->parts, d->path);
     if (part->properties > 0)
-        return refuse(r, "the package describes it twice:", d->path);
+        return reader_refuse(r, "the package describes it twice:", d->path);
     if (r->depth > 1 && part->parent->is_order_only)
-        return refuse(r, "its parent has no jcr:primaryType:", d->path);
+        return reader_refuse(r, "its parent has no jcr:primaryType:", d->path);
     bool is_first = !part->is_present;
     part_mark_present(part);
     part->is_order_only = is_first && !*attribute;
@@ -302,11 +211,17 @@ static bool docview_end(struct reader *r)
     return true;
 }
 
-bool xml_read_docview(XML_Parser parser, const char *xml, size_t len, const char *path, struct parts *p, struct err *e)
+bool xml_read_docview(struct walker *w, const char *xml, size_t len, const char *path, struct parts *p, struct err *e)
 {
     AUTO(mem_freep) char *file = path_join(path, ".content.xml");
-    struct docview d = {.reader = {.start = docview_start, .end = docview_end, .file = file}, .root = path, .parts = p};
-    bool is_done = parse(&d.reader, parser, xml, len, e);
+    /* All originals of a kind are described in the same bytes. */
+    struct docview d = {.reader = {.start = docview_start,
+                                   .end = docview_end,
+                                   .file = file,
+                                   .is_usually_repeated = str_ends(path, ORIGINAL)},
+                        .root = path,
+                        .parts = p};
+    bool is_done = reader_run(&d.reader, w, xml, len, e);
     free(d.path);
     return is_done;
 }
@@ -323,11 +238,11 @@ static bool add_rule(struct filter_reader *f, const char *element, const char **
 {
     const char *pattern = attribute_of(attribute, "pattern"), *property = attribute_of(attribute, "matchProperties");
     if (!str_eq(element, "include") && !str_eq(element, "exclude"))
-        return refuse(&f->reader, "either <include> or <exclude> expected, not", element);
+        return reader_refuse(&f->reader, "either <include> or <exclude> expected, not", element);
     if (property && str_eq(property, "true"))
-        return refuse(&f->reader, "filters for properties are not supported here", NULL);
+        return reader_refuse(&f->reader, "filters for properties are not supported here", NULL);
     if (!pattern)
-        return refuse(&f->reader, "a pattern is missing in", element);
+        return reader_refuse(&f->reader, "a pattern is missing in", element);
     return filter_add_rule(f->set, str_eq(element, "include"), pattern, f->reader.e);
 }
 
@@ -335,20 +250,20 @@ static bool filter_start(struct reader *r, const char *element, const char **att
 {
     struct filter_reader *f = container_of(r, struct filter_reader, reader);
     if (r->depth == 1)
-        return str_eq(element, "workspaceFilter") || refuse(r, "<workspaceFilter> expected, not", element);
+        return str_eq(element, "workspaceFilter") || reader_refuse(r, "<workspaceFilter> expected, not", element);
     if (r->depth > 2)
         return add_rule(f, element, attribute);
     if (!str_eq(element, "filter"))
-        return refuse(r, "<filter> expected, not", element);
+        return reader_refuse(r, "<filter> expected, not", element);
     f->set = filter_add(f->filter, attribute_of(attribute, "root"), attribute_of(attribute, "mode"), r->e);
     return f->set != NULL;
 }
 
-struct filter *xml_read_filter(XML_Parser parser, const char *xml, size_t len, struct err *e)
+struct filter *xml_read_filter(struct walker *w, const char *xml, size_t len, struct err *e)
 {
     struct filter_reader f = {.reader = {.start = filter_start, .file = "META-INF/vault/filter.xml"},
                               .filter = filter_new()};
-    if (parse(&f.reader, parser, xml, len, e))
+    if (reader_run(&f.reader, w, xml, len, e))
         return f.filter;
     filter_free(f.filter);
     return NULL;
@@ -366,7 +281,7 @@ static bool properties_start(struct reader *r, const char *element, const char *
     struct properties_reader *p = container_of(r, struct properties_reader, reader);
     const char *key = attribute_of(attribute, "key");
     p->is_version = r->depth == 2 && key && str_eq(key, "packageFormatVersion");
-    return r->depth > 1 || str_eq(element, "properties") || refuse(r, "<properties> expected, not", element);
+    return r->depth > 1 || str_eq(element, "properties") || reader_refuse(r, "<properties> expected, not", element);
 }
 
 static bool properties_end(struct reader *r)
@@ -375,17 +290,17 @@ static bool properties_end(struct reader *r)
     const char *version = r->text.len > 0 ? r->text.data : "";
     int64_t number;
     if (p->is_version && !parse_int64(version, 1, 2, &number))
-        return refuse(r, "content format version not supported:", version);
+        return reader_refuse(r, "content format version not supported:", version);
     p->is_version = false;
     return true;
 }
 
-bool xml_check_properties(XML_Parser parser, const char *xml, size_t len, struct err *e)
+bool xml_check_properties(struct walker *w, const char *xml, size_t len, struct err *e)
 {
     struct properties_reader p = {.reader = {.start = properties_start,
                                              .end = properties_end,
                                              .may_have_doctype = true,
                                              .file = "META-INF/vault/properties.xml",
                                              .text = BUF_INIT(VALUE_MAX)}};
-    return parse(&p.reader, parser, xml, len, e);
+    return reader_run(&p.reader, w, xml, len, e);
 }

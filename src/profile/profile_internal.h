@@ -108,7 +108,6 @@ void value_store(const struct key *k, union value *v, void *field);        /* fi
 void value_print(const struct key *k, const void *field, struct buf *out); /* nothing for what has no value */
 void value_release(const struct key *k, void *field);
 void value_expected(const struct key *k, char *out, size_t size); /* expected 1 to 8 */
-void value_quote(struct buf *out, const char *text);              /* a YAML scalar that reads back as this text */
 bool value_is_built(const struct key *k, const char *word);
 size_t words_count(const char *const *words);
 

@@ -216,7 +216,8 @@ static void quote_character(struct buf *out, const char *text, size_t bytes, uin
         buf_add(out, text, bytes);
 }
 
-void value_quote(struct buf *out, const char *text)
+/* A YAML scalar that reads back as this text. */
+static void value_quote(struct buf *out, const char *text)
 {
     if (is_plain_scalar(text)) {
         buf_str(out, text);

@@ -4,13 +4,19 @@
 
 enum { QUICK_PACKAGE = 50 }; /* enough where replies are quick */
 
+static void limit_within(struct queue *q, int limit)
+{
+    int most = MAX(1, q->opts.package_assets);
+    q->package_limit = MIN(most, MAX(limit, MIN(most, QUICK_PACKAGE)));
+}
+
 struct queue *queue_new(const struct queue_opts *opts)
 {
     struct queue *q = mem_alloc(sizeof(*q));
     q->shown = mem_alloc(sizeof(*q->shown));
     random_seed(&q->random, opts->seed);
-    q->package_limit = QUICK_PACKAGE;
-    queue_set_opts(q, opts);
+    q->opts = *opts;
+    limit_within(q, QUICK_PACKAGE);
     return q;
 }
 
@@ -36,18 +42,6 @@ void queue_free(struct queue *q)
     free(q->slot);
     free(q->shown);
     free(q);
-}
-
-static void limit_within(struct queue *q, int limit)
-{
-    int most = MAX(1, q->opts.package_assets);
-    q->package_limit = MIN(most, MAX(limit, MIN(most, QUICK_PACKAGE)));
-}
-
-void queue_set_opts(struct queue *q, const struct queue_opts *opts)
-{
-    q->opts = *opts;
-    limit_within(q, q->package_limit);
 }
 
 /* --- in and out -------------------------------------------------------------------------------------------- */

@@ -8,11 +8,6 @@ static const char *const event_kinds[EVENT_KINDS] = {
     [EVENT_LISTING] = "listing", [EVENT_SCANNED] = "scanned",     [EVENT_OVERFLOW] = "overflow",
     [EVENT_LOST] = "lost",
 };
-static const char *const change_kinds[CHANGE_KINDS] = {
-    [CHANGE_PUT] = "put",
-    [CHANGE_GONE] = "gone",
-    [CHANGE_MOVED] = "moved",
-};
 static const char *const job_actions[JOB_ACTIONS] = {
     [ACTION_PUBLISH] = "publish",
     [ACTION_UNPUBLISH] = "unpublish",
@@ -37,11 +32,6 @@ static const char *const outcomes[OUTCOMES] = {
 const char *event_kind_name(enum event_kind kind)
 {
     return event_kinds[kind];
-}
-
-const char *change_kind_name(enum change_kind kind)
-{
-    return change_kinds[kind];
 }
 
 const char *job_action_name(enum job_action a)

@@ -52,6 +52,16 @@ static bool open_root(struct shipment *s, const struct profile_folder *f, struct
     return fs->open_root(fs->arg, f->path, &s->root, e);
 }
 
+/* Written to since it was still: a writer may be half-way, so it is looked at again first. A command takes what is there. */
+static bool is_as_settled(const struct asset *a, struct err *e)
+{
+    const struct job *job = a->receipt->job;
+    if (job->is_asked || job->seen.ino == 0 || seen_is_same_content(&job->seen, &a->receipt->seen))
+        return true;
+    err_set(e, ERR_CHANGED, "%s changed while it was waiting", QUOTED(path_name(job->path)));
+    return err_cause(e, CAUSE_FILE_CHANGED);
+}
+
 static bool open_asset(struct shipment *s, struct asset *a, struct err *e)
 {
     const struct profile *p = s->u->opts.profile;
@@ -61,7 +71,7 @@ static bool open_asset(struct shipment *s, struct asset *a, struct err *e)
     const char *below = f ? path_below(job->path, f->path) : NULL;
 
     if (below)
-        return open_root(s, f, e) && asset_open(a, s->u->opts.fs, s->root, below, e);
+        return open_root(s, f, e) && asset_open(a, s->u->opts.fs, s->root, below, e) && is_as_settled(a, e);
     err_set(e, ERR_CHANGED, "%s is in no watched folder", QUOTED(job->path));
     return err_cause(e, CAUSE_FILE_GONE);
 }
@@ -122,6 +132,7 @@ static bool gather_asset(struct shipment *s, struct receipt *r)
 
     *a = (struct asset){.receipt = r, .fd = -1};
     if (!open_asset(s, a, &e)) {
+        asset_close(a);
         receipt_fail(s->u, r, &e);
         return false;
     }

@@ -295,10 +295,11 @@ static void meanwhile(void)
 }
 
 static void (*const moves[])(void) = {
-    save_in_place,     save_in_place,  save_in_place,   save_slowly,      save_by_rename,    save_by_rename,  save_empty,
-    remove_file,       remove_file,    rename_file,     rename_file,      rename_dir,        events_are_lost, publish,
-    publish,           unpublish,      unpublish,       unpublish,        reload,            weather_turns,   weather_clears,
-    token_is_refused,  agent_is_killed, agent_is_killed, agent_is_stopped, asset_is_disliked,
+    save_in_place,    save_in_place,     save_in_place,  save_slowly,      save_by_rename,  save_by_rename,
+    save_empty,       remove_file,       remove_file,    rename_file,      rename_file,     rename_dir,
+    events_are_lost,  publish,           publish,        unpublish,        unpublish,       unpublish,
+    reload,           weather_turns,     weather_clears, token_is_refused, agent_is_killed, agent_is_killed,
+    agent_is_stopped, asset_is_disliked,
 };
 
 static void time_passes(void)

@@ -324,8 +324,6 @@ static void remote_folders_are_kept(void **state)
     done(ledger_folder_put(l, "/r/b", &row, &e), &e);
     row.is_public = false;
     done(ledger_folder_put(l, "/r/a", &row, &e), &e);
-    done(ledger_folder_put(l, "/r/c", &row, &e), &e);
-    done(ledger_folder_remove(l, "/r/c", &e), &e);
     assert_false(ledger_folder_get(l, "/r/c", &row));
     assert_true(ledger_folder_get(l, "/r/b", &row));
     assert_true(row.is_public);
@@ -588,14 +586,6 @@ static void old_receipts_go_but_not_the_last_of_a_published_file(void **state)
     assert_string_equal(text.data, wanted.data);
 }
 
-static void package_numbers_never_repeat(void **state)
-{
-    (void)state;
-    AUTO(ledger_closep) struct ledger *l = open_memory();
-    int64_t first = ledger_next_package(l);
-    assert_int_equal(ledger_next_package(l), first + 1);
-}
-
 static void a_commit_is_wanted_only_after_a_write(void **state)
 {
     (void)state;
@@ -625,7 +615,6 @@ int main(void)
         cmocka_unit_test(receipts_are_found_newest_first),
         cmocka_unit_test(a_receipt_comes_back_whole),
         cmocka_unit_test(old_receipts_go_but_not_the_last_of_a_published_file),
-        cmocka_unit_test(package_numbers_never_repeat),
         cmocka_unit_test(a_commit_is_wanted_only_after_a_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,22 +244,6 @@ static void a_directory_is_a_folder_on_the_portal(void **state)
     assert_int_equal(unwatched.verdict, PLAN_NOT_WATCHED);
 }
 
-static void only_the_same_content_is_unchanged(void **state)
-{
-    (void)state;
-    struct last_publish last = {.is_published = true, .seen = {1, 2, 3, 4, 5}};
-    struct seen now = last.seen, bigger = last.seen, touched = last.seen, remounted = last.seen;
-    bigger.bytes++;
-    touched.ctime_ns++;
-    remounted.dev++;
-    assert_true(plan_is_unchanged(&last, &now));
-    assert_true(plan_is_unchanged(&last, &remounted));
-    assert_false(plan_is_unchanged(&last, &bigger));
-    assert_false(plan_is_unchanged(&last, &touched));
-    last.is_published = false;
-    assert_false(plan_is_unchanged(&last, &now));
-}
-
 static void the_ending_says_the_mime_type(void **state)
 {
     static const struct {
@@ -316,7 +300,6 @@ int main(void)
         cmocka_unit_test(names_and_paths_that_are_too_long_are_held),
         cmocka_unit_test(an_asset_has_its_folder_and_title),
         cmocka_unit_test(a_directory_is_a_folder_on_the_portal),
-        cmocka_unit_test(only_the_same_content_is_unchanged),
         cmocka_unit_test(the_ending_says_the_mime_type),
         cmocka_unit_test(no_mime_row_is_out_of_order),
     };

@@ -92,6 +92,56 @@ TEST(an_asset_arrives_with_bytes_and_properties)
     tenant_release(&t);
 }
 
+static void pack_described(struct zip *z, const char *folder, const char *type)
+{
+    char *original = str_printf("%s/_jcr_content/renditions/original", folder), *dir = str_printf("%s.dir", original);
+    char *entry = str_printf("jcr_root%s", original);
+    char *inside = str_printf("jcr:primaryType=\"nt:file\"><jcr:content jcr:primaryType=\"nt:resource\" "
+                              "jcr:mimeType=\"%s\"/>",
+                              type);
+    zip_text(z, entry, folder);
+    pack_xml(z, dir, inside);
+    pack_metadata(z, folder, "described");
+    free(original);
+    free(dir);
+    free(entry);
+    free(inside);
+}
+
+TEST(descriptions_of_originals_repeat_or_differ)
+{
+    static const char *const rows[][2] = {
+        {TENANT "/x/1", "image/jpeg"}, {TENANT "/x/2", "image/jpeg"}, {TENANT "/x/3", "image/tiff"},
+        {TENANT "/x/4", "image/jpeg"}, {TENANT "/x/5", "image/jpeg"}, {TENANT "/x/6", "image/apng"},
+    };
+    struct tenant t = tenant_new();
+    struct zip z = zip_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        pack_described(&z, rows[i][0], rows[i][1]);
+    pack_filter(&z, FILTER(TENANT "/x"));
+    import(&t, &z);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_original(&t, rows[i][0], rows[i][0]);
+        assert_property(&t, rows[i][0], "jcr:content/renditions/original/jcr:primaryType", "nt:file");
+        assert_property(&t, rows[i][0], "jcr:content/renditions/original/jcr:content/jcr:mimeType", rows[i][1]);
+    }
+    tenant_release(&t);
+}
+
+/* The second description is told from memory: that must not let it pass. */
+TEST(a_repeated_description_is_still_checked)
+{
+    static const char same[] = "jcr:primaryType=\"nt:file\"><jcr:content jcr:primaryType=\"nt:resource\"/>";
+    struct tenant t = tenant_new();
+    struct zip z = zip_new();
+    pack_xml(&z, TENANT "/a/_jcr_content/renditions/original.dir", same);
+    pack_xml(&z, TENANT "/a/jcr%3acontent/renditions/original.dir", same);
+    pack_filter(&z, FILTER(TENANT "/a"));
+    import_refused(&t, &z, "describes it twice");
+    assert_absent(&t, TENANT "/a");
+    tenant_release(&t);
+}
+
 TEST(the_filter_may_come_first_or_last)
 {
     struct tenant t = tenant_new();
@@ -575,6 +625,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_asset_arrives_with_bytes_and_properties),
+        cmocka_unit_test(descriptions_of_originals_repeat_or_differ),
+        cmocka_unit_test(a_repeated_description_is_still_checked),
         cmocka_unit_test(the_filter_may_come_first_or_last),
         cmocka_unit_test(neighbours_survive_a_narrow_filter),
         cmocka_unit_test(a_broad_filter_destroys_the_neighbours),

@@ -374,10 +374,10 @@ static void the_package_limit_follows_the_replies(void **state)
         assert_int_equal(queue_package_limit(q), rows[i].limit);
     }
     opts.package_assets = 1;
-    queue_set_opts(q, &opts);
-    assert_int_equal(queue_package_limit(q), 1);
-    add_many(q, "/r/a", 2);
-    assert_takes(q, "0000", 0);
+    AUTO(queue_freep) struct queue *single = queue_new(&opts);
+    assert_int_equal(queue_package_limit(single), 1);
+    add_many(single, "/r/a", 2);
+    assert_takes(single, "0000", 0);
 }
 
 /* --- refusals and waits -------------------------------------------------------------------------------------- */

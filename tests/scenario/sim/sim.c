@@ -33,8 +33,10 @@ void sim_profile(const struct sim_profile *p)
     AUTO(buf_release) struct buf text = BUF_INIT(1 << 16);
     buf_printf(&text, "version: 1\ntitle: the day\nstate: %s/state\n", sim.dir);
     buf_printf(&text, "tenant: {url: \"https://acme.test/\", id: acme, public: %s}\n", p->is_public ? "true" : "false");
-    buf_printf(&text, "identity: {mode: oauth, server: \"https://ims.test/\", client_id: c, scopes: [s],"
-                      " client_secret_file: %s/secret}\nfolders:\n", sim.dir);
+    buf_printf(&text,
+               "identity: {mode: oauth, server: \"https://ims.test/\", client_id: c, scopes: [s],"
+               " client_secret_file: %s/secret}\nfolders:\n",
+               sim.dir);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         buf_printf(&text, "  - {path: " SIM_ROOT "/%s, to: %s, existing: %s, settle: %s}\n", names[i], names[i],
                    p->existing ? p->existing : "publish", p->settle ? p->settle : "2s");

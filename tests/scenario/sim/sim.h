@@ -150,9 +150,9 @@ extern struct portal portal;
 
 void portal_begin(void);
 void portal_end(void);
-char *portal_text(const char *remote);            /* the original's bytes; NULL: no such asset */
+char *portal_text(const char *remote);                       /* the original's bytes; NULL: no such asset */
 char *portal_property(const char *remote, const char *name); /* NULL: not there */
-int64_t portal_request_of(const char *remote);    /* the number of the import that brought it; -1: not there */
+int64_t portal_request_of(const char *remote); /* the number of the import that brought it; -1: not there */
 void portal_put_neighbour(const char *remote, const char *text);
 /* All assets below the tenant's root. */
 void portal_each(void (*visit)(void *arg, const char *remote, const char *text), void *arg);

@@ -211,11 +211,8 @@ struct entry **tree_list(const char *dir, size_t *count)
 
 static void inode_seen(const struct inode *i, struct seen *seen)
 {
-    *seen = (struct seen){.dev = 1,
-                          .ino = i->ino,
-                          .bytes = (int64_t)i->data.len,
-                          .mtime_ns = i->mtime_ns,
-                          .ctime_ns = i->ctime_ns};
+    *seen = (struct seen){
+        .dev = 1, .ino = i->ino, .bytes = (int64_t)i->data.len, .mtime_ns = i->mtime_ns, .ctime_ns = i->ctime_ns};
 }
 
 void tree_seen(const struct entry *n, struct seen *seen)

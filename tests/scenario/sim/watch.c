@@ -95,7 +95,7 @@ void watch_stop(struct watch *w)
     free(w->task);
     for (size_t i = 0; i < w->opts.folders; i++) {
         unwatch(w->folder[i].path);
-        free((char *)(uintptr_t)w->folder[i].path);
+        free((char *)w->folder[i].path);
     }
     free(w);
     present = NULL;
