@@ -19,7 +19,6 @@ include packaging/deps.mk
 
 # --- flags -------------------------------------------------------------------------------------------
 PKGS := libcurl openssl yaml-0.1 zlib sqlite3 jansson libmicrohttpd libsystemd libutf8proc expat
-# `:=` and a cache file would be more; pkg-config takes 20 ms.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linotifytools
 
@@ -65,7 +64,7 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(call quiet,AR)$(AR) rcs $@ $^
 
-# The mains; `--whole-archive` is not needed: tables are named, nothing registers itself.
+# The programs.
 $(OUT)/brandsyncd: $(OUT)/src/cmd/brandsyncd.o $(LIB)
 $(OUT)/brandsync: $(OUT)/src/cmd/brandsync.o $(LIB)
 $(OUT)/brandsync-portal: $(OUT)/src/portal/brandsync-portal.o $(LIB)
