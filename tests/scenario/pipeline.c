@@ -215,6 +215,23 @@ TEST(a_change_during_the_upload_of_which_no_event_tells_is_looked_at_again)
     assert_there(THERE("/campaigns/a.jpg"), "written by somebody who never closes it");
 }
 
+TEST(a_file_that_is_being_rewritten_when_its_turn_comes_is_not_read_half_way)
+{
+    given_three_published();
+    portal.weather.is_unreachable = true;
+    tree_write(HERE("/campaigns/a.jpg"), "a again");
+    sim_run(10 * SECOND);
+    tree_open(HERE("/campaigns/a.jpg"));
+    tree_append(HERE("/campaigns/a.jpg"), "one half");
+    portal.weather = fine;
+    sim_run(30 * SECOND);
+    assert_there(THERE("/campaigns/a.jpg"), "a");
+    tree_append(HERE("/campaigns/a.jpg"), " and the other");
+    tree_close(HERE("/campaigns/a.jpg"));
+    sim_settle();
+    assert_there(THERE("/campaigns/a.jpg"), "one half and the other");
+}
+
 enum { FILM_BYTES = 2 << 20 };
 
 static char *film_of(char letter)
@@ -579,7 +596,7 @@ TEST(a_new_file_under_a_name_that_was_renamed_away_goes)
     tree_rename(HERE("/campaigns/a.jpg"), HERE("/campaigns/moved.jpg"));
     sim_run(SECOND);
     tree_write(HERE("/campaigns/a.jpg"), "the new one");
-    sim_run(SECOND);
+    sim_run(SECOND / 2);
     tree_write(HERE("/campaigns/moved.jpg"), "the old one, touched up"); /* it settles after the new one */
     sim_run(MINUTE);
     portal.weather = fine;
@@ -655,6 +672,7 @@ int main(void)
         STORY(a_file_goes_when_it_is_closed_and_not_before),
         STORY(a_package_whose_file_changes_while_it_is_sent_is_broken_off),
         STORY(a_change_during_the_upload_of_which_no_event_tells_is_looked_at_again),
+        STORY(a_file_that_is_being_rewritten_when_its_turn_comes_is_not_read_half_way),
         STORY(a_file_of_two_halves_is_never_published),
         STORY(events_that_are_lost_are_made_good_by_a_scan),
         STORY(a_renamed_directory_is_published_under_its_new_name),

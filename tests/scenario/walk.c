@@ -87,13 +87,23 @@ static void save_in_place(void)
     tree_write(path, text);
 }
 
-/* Only what is new: nobody tells that a file is being rewritten before that is closed, and what waits in the queue may be read then. */
+/* The writing of a file that is there is not told before its end: for longer than it takes to settle it would count as still, and with
+ * settle 0s it goes without a look, so that the uploader has nothing to compare it with. */
+static int writing_ms(const char *path)
+{
+    const struct job *job = sim_job(path);
+    if (!tree_entry(path) && !job)
+        return roll(20000);
+    bool is_compared = sim.agent.profile->folder[0].settle_ms > 0 && (!job || job->seen.ino != 0);
+    return is_compared ? roll(150) : 0;
+}
+
 static void save_slowly(void)
 {
     AUTO(mem_freep) char *path = NULL, *text = new_text();
     struct name *n = any_name(&path);
     AUTO(mem_freep) char *half = str_copy_n(text, strlen(text) / 2);
-    int ms = tree_entry(path) || sim_job(path) ? 0 : roll(20000);
+    int ms = writing_ms(path);
     tell("save %s slowly, in %d ms, as version %d", n->below, ms, version);
     tree_open(path);
     tree_append(path, half);
